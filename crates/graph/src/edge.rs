@@ -29,6 +29,12 @@ macro_rules! named_enum {
                 Self::ALL.iter().copied().find(|v| v.name() == text)
             }
         }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.serialize_str(self.name())
+            }
+        }
     };
 }
 pub(crate) use named_enum;

@@ -1,9 +1,10 @@
 //! Names, each stored once: attribute, local, slot, module and function names.
 
 use rustc_hash::FxHashMap;
+use serde::Serialize;
 
 /// A row of [`Labels`].  Number 0 is "no name".
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize)]
 pub struct LabelId(pub u32);
 
 impl LabelId {
