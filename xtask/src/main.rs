@@ -1,2 +1,29 @@
-//! Tasks.
-fn main() {}
+//! Everything that continuous integration does, by name: `cargo xtask TASK`.
+
+mod layouts;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Derive the layout tables from the reference builds
+    Layouts(layouts::Arguments),
+}
+
+fn main() -> Result<()> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let root = root.parent().context("xtask has no parent directory")?;
+    match Arguments::parse().task {
+        Task::Layouts(arguments) => layouts::run(root, &arguments),
+    }
+}

@@ -1,0 +1,122 @@
+//! `cargo xtask layouts`: reference builds' debug information to layouts/*.toml to
+//! crates/cpython/src/layout/tables.rs.
+
+mod dwarf;
+mod emit;
+mod extract;
+mod installed;
+mod table;
+mod wanted;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use dwarf::Types;
+use installed::Installed;
+use table::Table;
+use wanted::{Build, Wanted};
+
+/// Arguments of the task.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Write nothing; fail if a file differs from what would be written
+    #[arg(long)]
+    check: bool,
+}
+
+/// Derives every table whose build is installed, and tables.rs from all of them.
+pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+    let directory = root.join("layouts");
+    let wanted = Wanted::read(&directory)?;
+    let mut files: Vec<(PathBuf, String)> = Vec::new();
+    let mut tables = Vec::new();
+    for build in Build::read_all(&directory)? {
+        let path = directory.join(build.file_name());
+        let table = match derive(&wanted, &build)
+            .with_context(|| format!("layouts of {}", build.version))?
+        {
+            Some(table) => {
+                files.push((path, table.text()));
+                table
+            }
+            None => {
+                println!("layouts: {} skipped: not installed", build.version);
+                Table::read(&path)?
+            }
+        };
+        tables.push(table);
+    }
+    tables.sort_by_key(|table| (table.numbers(), table.flavour != "default", table.patches.0));
+    files.push((
+        root.join("crates/cpython/src/layout/tables.rs"),
+        emit::tables(&wanted, &tables)?,
+    ));
+    if arguments.check {
+        compare(root, &files)
+    } else {
+        write(&files)
+    }
+}
+
+fn derive(wanted: &Wanted, build: &Build) -> Result<Option<Table>> {
+    let Some(installed) = Installed::find(&build.version)? else {
+        return Ok(None);
+    };
+    let mut types = Types::default();
+    for (i, path) in installed.objects(build.minor())?.iter().enumerate() {
+        // An extension module without debug information defines nothing for us.
+        let read = types.load(path);
+        if i == 0 {
+            read?;
+        }
+    }
+    let (group, object) = extract::extract(wanted, &types)?;
+    let sources = group
+        .values()
+        .map(|group| &group.source)
+        .chain(object.iter().map(|object| &object.source));
+    let sources: BTreeSet<String> = sources.cloned().collect();
+    Ok(Some(Table {
+        version: build.minor().to_string(),
+        flavour: build.flavour.clone(),
+        patch: (installed.hexversion >> 8) as u8,
+        hexversion: installed.hexversion,
+        patches: build.patches,
+        sources: sources.into_iter().collect(),
+        compiler: installed.compiler,
+        group,
+        object,
+    }))
+}
+
+fn write(files: &[(PathBuf, String)]) -> Result<()> {
+    for (path, text) in files {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn compare(root: &Path, files: &[(PathBuf, String)]) -> Result<()> {
+    let differs = |(path, text): &&(PathBuf, String)| {
+        std::fs::read_to_string(path).ok().as_ref() != Some(text)
+    };
+    let names = files.iter().filter(differs).map(|(path, _)| {
+        path.strip_prefix(root)
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    });
+    let names: Vec<String> = names.collect();
+    if !names.is_empty() {
+        bail!(
+            "{} out of date; run `cargo xtask layouts`",
+            names.join(", ")
+        );
+    }
+    Ok(())
+}
