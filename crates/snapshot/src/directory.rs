@@ -1,0 +1,166 @@
+//! A directory that appears whole or not at all: filled under a temporary
+//! sibling name, flushed to the disk, renamed.  Knows paths and permissions,
+//! not what the files hold.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::WriteError;
+use crate::schema::META;
+
+/// The temporary directory; removed with all it holds unless it is committed.
+pub(crate) struct Partial {
+    /// Where the files go meanwhile.
+    path: PathBuf,
+    dest: PathBuf,
+    force: bool,
+    committed: bool,
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> WriteError + '_ {
+    move |why| WriteError::Io {
+        path: path.into(),
+        why,
+    }
+}
+
+impl Partial {
+    /// Checks the destination and makes the directory `.NAME.XXXX.partial` beside it.
+    pub fn create(dest: &Path, force: bool) -> Result<Partial, WriteError> {
+        let name = dest
+            .file_name()
+            .ok_or_else(|| WriteError::NoName(dest.into()))?;
+        check_destination(dest, force)?;
+        let parent = parent_of(dest);
+        for attempt in 0..100 {
+            let mut unique = std::ffi::OsString::from(".");
+            unique.push(name);
+            unique.push(format!(".{:08x}.partial", salt().wrapping_add(attempt)));
+            let path = parent.join(unique);
+            match make_private_directory(&path) {
+                Ok(()) => {
+                    return Ok(Partial {
+                        path,
+                        dest: dest.into(),
+                        force,
+                        committed: false,
+                    });
+                }
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(e) => return Err(io_at(&path)(e)),
+            }
+        }
+        Err(io_at(parent)(io::Error::other("no free temporary name")))
+    }
+
+    /// Where the directory will be.
+    pub fn dest(&self) -> &Path {
+        &self.dest
+    }
+
+    /// The path of a file in it.
+    pub fn join(&self, file: &str) -> PathBuf {
+        self.path.join(file)
+    }
+
+    /// A new file in it, for its owner only.
+    pub fn file(&self, name: &str) -> io::Result<File> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(self.path.join(name))
+    }
+
+    /// Flushes what the files hold, then gives the directory its name.
+    pub fn commit(mut self) -> Result<(), WriteError> {
+        sync(&self.path).map_err(io_at(&self.path))?;
+        check_destination(&self.dest, self.force)?;
+        if self.dest.is_dir() {
+            self.replace().map_err(io_at(&self.dest))?;
+        } else {
+            fs::rename(&self.path, &self.dest).map_err(io_at(&self.dest))?;
+        }
+        self.committed = true;
+        let parent = parent_of(&self.dest);
+        sync(parent).map_err(io_at(parent))
+    }
+
+    /// The old directory steps aside, the new one takes its name; should that
+    /// fail, the old one comes back.
+    fn replace(&self) -> io::Result<()> {
+        let aside = self.path.with_extension("replaced");
+        fs::rename(&self.dest, &aside)?;
+        if let Err(e) = fs::rename(&self.path, &self.dest) {
+            fs::rename(&aside, &self.dest)?;
+            return Err(e);
+        }
+        fs::remove_dir_all(&aside)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Nobody is left to be told.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// What may be written over: nothing at all, or with `force` a snapshot or an
+/// empty directory.
+fn check_destination(dest: &Path, force: bool) -> Result<(), WriteError> {
+    let there = match fs::symlink_metadata(dest) {
+        Ok(there) => there,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(io_at(dest)(e)),
+    };
+    if !force {
+        return Err(WriteError::Exists(dest.into()));
+    }
+    let replaceable = there.is_dir()
+        && (dest.join(META).is_file() || fs::read_dir(dest).map_err(io_at(dest))?.next().is_none());
+    if replaceable {
+        Ok(())
+    } else {
+        Err(WriteError::NotOurs(dest.into()))
+    }
+}
+
+fn parent_of(dest: &Path) -> &Path {
+    match dest.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    }
+}
+
+fn make_private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Flushes a directory's entries to the disk.
+fn sync(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        // Some file systems cannot do this for a directory, and need not.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other,
+    }
+}
+
+/// A number that two writers hardly share: process, clock, count.
+fn salt() -> u32 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let clock = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_nanos() as u64);
+    let mix =
+        clock ^ (std::process::id() as u64) << 20 ^ COUNT.fetch_add(1, Ordering::Relaxed) << 48;
+    (mix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
