@@ -1,1 +1,33 @@
-//! placeholder
+//! Questions to a heap: each analysis is a function from a [`Snapshot`]
+//! (and intermediates that the caller keeps) to a plain answer of ids and
+//! numbers.  This crate knows no target memory and no file; it prints nothing.
+//!
+//! [`Snapshot`]: undying_graph::Snapshot
+
+mod advice;
+mod components;
+mod cycles;
+mod garbage;
+mod histogram;
+mod ledgers;
+mod nodeset;
+mod query;
+mod refcounts;
+mod select;
+mod step;
+
+pub mod naming;
+pub mod paths;
+pub mod suspects;
+
+pub use advice::{Advice, AdviceText, Pattern, advice_text};
+pub use components::{Components, components, components_within};
+pub use cycles::{Cycle, CycleLimits, CycleShape, CycleState, Cycles, cycles};
+pub use garbage::{Garbage, garbage};
+pub use histogram::{Histogram, TypeCount, histogram};
+pub use ledgers::{Bytes, Ledgers, LifeRow, Lives, References, ledgers};
+pub use nodeset::NodeSet;
+pub use query::{Answer, Intermediates, Query, ReportAnswer, TopBy, WhyAnswer, answer};
+pub use refcounts::{RefcountTotals, Refcounts, refcounts};
+pub use select::{Selected, select};
+pub use step::{Step, StepKey, StepKind, WellKnown};

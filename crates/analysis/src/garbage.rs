@@ -1,0 +1,138 @@
+//! What only the cyclic collector can free, found by the collector's own
+//! algorithm (CPython 3.8 to 3.13, Modules/gcmodule.c and Python/gc.c:
+//! `update_refs`, `subtract_refs`, `move_unreachable`) over the whole heap, and
+//! what falls with it.  It trusts only exact references when it accuses.
+
+use serde::Serialize;
+use undying_graph::{Cancelled, Graph, NodeId, Progress, RootKind, Snapshot};
+
+use crate::NodeSet;
+use crate::refcounts::{Refcounts, is_exact, is_strong};
+
+/// Dead objects that nothing but the collector will free.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Garbage {
+    /// The dead: cyclic garbage and what only it holds.
+    #[serde(skip)]
+    pub dead: NodeSet,
+    /// How many they are.
+    pub objects: u64,
+    /// Their own sizes together, in bytes.
+    pub bytes: u64,
+    /// Of them: tracked by the collector, which is what `gc.collect()` counts.
+    pub tracked: u64,
+    /// Of them: not of the youngest generation, so at least one collection has
+    /// passed them by.
+    pub old: u64,
+    /// Objects with more references found than counted; taken as alive.
+    pub deficits: u64,
+}
+
+/// Finds the dead.  Alive is what an outside reference holds (a count left over
+/// once the exact references of collectable objects are subtracted), every
+/// root, every immortal object, and all they reach over any strong reference,
+/// guesses included.  A word on a C stack proves nothing beyond the count: what
+/// a stack owns is left over already, and a stale word must not hide a cycle.
+pub fn garbage(
+    snapshot: &Snapshot,
+    counts: &Refcounts,
+    progress: &dyn Progress,
+) -> Result<Garbage, Cancelled> {
+    let graph = &snapshot.graph;
+    progress.phase("finding garbage", graph.len() as u64);
+    let pinned = pinned(snapshot, counts);
+    let alive = reach(graph, counts, &pinned, progress)?;
+    let mut dead = NodeSet::new(graph.len());
+    for n in counts.candidates.iter().filter(|&n| !alive.contains(n)) {
+        dead.insert(n);
+    }
+    fell_with(graph, &mut dead, &pinned);
+    let mut answer = Garbage {
+        objects: dead.len() as u64,
+        deficits: counts.deficit.len() as u64,
+        ..Garbage::default()
+    };
+    for n in dead.iter() {
+        let flags = graph.flags(n);
+        answer.bytes = answer.bytes.saturating_add(graph.shallow_bytes(n));
+        answer.tracked += flags.has(undying_graph::Flags::GC_TRACKED) as u64;
+        answer.old += !flags.has(undying_graph::Flags::YOUNG) as u64;
+    }
+    answer.dead = dead;
+    Ok(answer)
+}
+
+/// Objects that are alive whatever holds them: roots, immortal objects, those
+/// with a deficit.
+fn pinned(snapshot: &Snapshot, counts: &Refcounts) -> NodeSet {
+    let graph = &snapshot.graph;
+    let mut pinned = NodeSet::new(graph.len());
+    for root in snapshot.roots.iter().filter(|r| r.kind != RootKind::Stack) {
+        pinned.insert(root.node);
+    }
+    for n in graph.nodes().filter(|&n| graph.refcount(n).is_none()) {
+        pinned.insert(n);
+    }
+    for n in counts.deficit.iter() {
+        pinned.insert(n);
+    }
+    pinned
+}
+
+/// All that is alive among what the living reach.
+fn reach(
+    graph: &Graph,
+    counts: &Refcounts,
+    pinned: &NodeSet,
+    progress: &dyn Progress,
+) -> Result<NodeSet, Cancelled> {
+    let mut alive = NodeSet::new(graph.len());
+    let mut stack: Vec<u32> = Vec::new();
+    let (targets, tags) = (graph.targets(), graph.tags());
+    let mut steps = 0u64;
+    for seed in counts.left_over.iter().chain(pinned.iter()) {
+        if alive.insert(seed) {
+            stack.push(seed.0);
+        }
+        while let Some(n) = stack.pop() {
+            steps += 1;
+            if steps & 0xffff == 0 {
+                progress.check()?;
+                progress.done(steps);
+            }
+            for e in graph.edge_range(NodeId(n)) {
+                if is_strong(tags[e]) && alive.insert(NodeId(targets[e])) {
+                    stack.push(targets[e]);
+                }
+            }
+        }
+    }
+    Ok(alive)
+}
+
+/// Adds what the dead alone hold: objects whose whole count is exact references
+/// from the dead, again and again.
+fn fell_with(graph: &Graph, dead: &mut NodeSet, pinned: &NodeSet) {
+    if dead.is_empty() {
+        return;
+    }
+    let mut from_dead = vec![0u32; graph.len()];
+    let mut stack: Vec<u32> = dead.iter().map(|n| n.0).collect();
+    let (targets, tags) = (graph.targets(), graph.tags());
+    while let Some(n) = stack.pop() {
+        for e in graph.edge_range(NodeId(n)) {
+            let to = NodeId(targets[e]);
+            if !is_strong(tags[e]) || !is_exact(tags[e]) || dead.contains(to) {
+                continue;
+            }
+            let Some(found) = from_dead.get_mut(to.index()) else {
+                continue;
+            };
+            *found = found.saturating_add(1);
+            if graph.refcount(to) == Some(*found as u64) && !pinned.contains(to) && dead.insert(to)
+            {
+                stack.push(to.0);
+            }
+        }
+    }
+}

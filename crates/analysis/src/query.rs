@@ -1,0 +1,225 @@
+//! The one list of questions, and what each needs.  A question is a value that a
+//! view can carry (a link is a question); an answer is numbers and ids.
+
+use serde::{Deserialize, Serialize};
+use undying_graph::{Cancelled, Progress, Snapshot, Transpose};
+
+use crate::paths::{self, ChainLimits, Chains, Forest};
+use crate::select::{Selected, select};
+use crate::suspects::{self, Suspect};
+use crate::{Components, CycleLimits, Cycles, Garbage, Histogram, Ledgers, Refcounts};
+use crate::{components_within, cycles, ledgers};
+
+/// By what `top` sorts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum TopBy {
+    /// Instances by class.
+    #[default]
+    Type,
+}
+
+/// A question to one heap.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "command")]
+#[non_exhaustive]
+pub enum Query {
+    /// What stands out: suspects and the three ledgers.
+    Report,
+    /// Who keeps these alive.
+    Why {
+        /// A class's name (whole or its last parts) or an address.
+        what: String,
+    },
+    /// Cycles by shape.
+    Cycles,
+    /// The biggest.
+    Top {
+        /// By what.
+        by: TopBy,
+    },
+}
+
+/// What several questions need, computed once and kept by the caller.  What a
+/// question does not need stays `None`.
+#[derive(Clone, Debug, Default)]
+pub struct Intermediates {
+    /// Counts against references.
+    pub refcounts: Option<Refcounts>,
+    /// What only the collector can free.
+    pub garbage: Option<Garbage>,
+    /// Cyclic components of the garbage alone.
+    pub knots: Option<Components>,
+    /// Cyclic components of the whole heap.
+    pub components: Option<Components>,
+    /// Referrers.
+    pub referrers: Option<Transpose>,
+    /// The shortest ways from the roots.
+    pub forest: Option<Forest>,
+}
+
+/// The answer to `Report`.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ReportAnswer {
+    /// Ranked, the first to look at first.
+    pub suspects: Vec<Suspect>,
+    /// Lives, references, bytes.
+    pub ledgers: Ledgers,
+}
+
+/// The answer to `Why`.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct WhyAnswer {
+    /// What was meant.
+    #[serde(skip)]
+    pub selected: Selected,
+    /// Who holds them.
+    pub chains: Chains,
+    /// Where they are garbage: the cycles that hold them.
+    pub cycles: Cycles,
+}
+
+/// An answer, by question.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To `Report`.
+    Report(Box<ReportAnswer>),
+    /// To `Why`.
+    Why(Box<WhyAnswer>),
+    /// To `Cycles`.
+    Cycles(Cycles),
+    /// To `Top` by class.
+    Top(Histogram),
+}
+
+/// Answers a question; computes the intermediates it needs and leaves them to
+/// the caller for the next.
+pub fn answer(
+    snapshot: &Snapshot,
+    query: &Query,
+    kept: &mut Intermediates,
+    progress: &dyn Progress,
+) -> Result<Answer, Cancelled> {
+    match query {
+        Query::Top { by: TopBy::Type } => Ok(Answer::Top(crate::histogram(snapshot))),
+        Query::Report => report(snapshot, kept, progress).map(|a| Answer::Report(Box::new(a))),
+        Query::Cycles => all_cycles(snapshot, kept, progress).map(Answer::Cycles),
+        Query::Why { what } => {
+            why(snapshot, what, kept, progress).map(|a| Answer::Why(Box::new(a)))
+        }
+    }
+}
+
+/// What is in the slot, computed if nothing is.
+fn need<T>(
+    slot: &mut Option<T>,
+    make: impl FnOnce() -> Result<T, Cancelled>,
+) -> Result<&T, Cancelled> {
+    let made = match slot.take() {
+        Some(made) => made,
+        None => make()?,
+    };
+    Ok(slot.insert(made))
+}
+
+fn report(
+    snapshot: &Snapshot,
+    kept: &mut Intermediates,
+    progress: &dyn Progress,
+) -> Result<ReportAnswer, Cancelled> {
+    let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
+    let dead = need(&mut kept.garbage, || {
+        crate::garbage(snapshot, counts, progress)
+    })?;
+    let knots = need(&mut kept.knots, || {
+        components_within(snapshot, &dead.dead, progress)
+    })?;
+    let cycles = cycles(
+        snapshot,
+        dead,
+        knots,
+        None,
+        CycleLimits::default(),
+        progress,
+    )?;
+    let suspects = suspects::rank(suspects::garbage::find(snapshot, counts, dead, &cycles));
+    let ledgers = ledgers(snapshot, &crate::histogram(snapshot), counts, dead);
+    Ok(ReportAnswer { suspects, ledgers })
+}
+
+fn all_cycles(
+    snapshot: &Snapshot,
+    kept: &mut Intermediates,
+    progress: &dyn Progress,
+) -> Result<Cycles, Cancelled> {
+    let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
+    let dead = need(&mut kept.garbage, || {
+        crate::garbage(snapshot, counts, progress)
+    })?;
+    let knots = need(&mut kept.knots, || {
+        components_within(snapshot, &dead.dead, progress)
+    })?;
+    let all = need(&mut kept.components, || {
+        crate::components(snapshot, progress)
+    })?;
+    cycles(
+        snapshot,
+        dead,
+        knots,
+        Some(all),
+        CycleLimits::default(),
+        progress,
+    )
+}
+
+fn why(
+    snapshot: &Snapshot,
+    what: &str,
+    kept: &mut Intermediates,
+    progress: &dyn Progress,
+) -> Result<WhyAnswer, Cancelled> {
+    let selected = select(snapshot, what);
+    let targets = match &selected {
+        Selected::Object(n) => vec![*n],
+        Selected::Instances(_, nodes) => nodes.clone(),
+        Selected::Nothing(_) => Vec::new(),
+    };
+    let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
+    let dead = need(&mut kept.garbage, || {
+        crate::garbage(snapshot, counts, progress)
+    })?;
+    let forest = need(&mut kept.forest, || {
+        paths::forest(snapshot, counts, progress)
+    })?;
+    progress.phase("finding referrers", 0);
+    let referrers = need(&mut kept.referrers, || Ok(snapshot.graph.transpose()))?;
+    let limits = ChainLimits::default();
+    let chains = paths::chains(
+        snapshot,
+        forest,
+        Some(referrers),
+        dead,
+        &targets,
+        limits,
+        progress,
+    )?;
+    let cycles = match chains.garbage {
+        0 => Cycles::default(),
+        _ => {
+            let knots = need(&mut kept.knots, || {
+                components_within(snapshot, &dead.dead, progress)
+            })?;
+            let limits = CycleLimits::default();
+            let all = cycles(snapshot, dead, knots, None, limits, progress)?;
+            all.with_types(&targets.iter().map(|&n| snapshot.graph.type_id(n)).collect())
+        }
+    };
+    Ok(WhyAnswer {
+        selected,
+        chains,
+        cycles,
+    })
+}

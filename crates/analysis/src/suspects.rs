@@ -1,0 +1,124 @@
+//! What should be dead or looks wrong, ranked: each suspect in the form that
+//! other programs rely on.  One rule, one file, the same headings; no rule names
+//! a package.
+
+pub mod garbage;
+
+use serde::Serialize;
+use undying_graph::{LabelId, NodeId, Snapshot, TypeId};
+
+use crate::{Cycle, Step, naming};
+
+/// How sure a suspect is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// Almost certainly what it says.
+    High,
+    /// Likely.
+    Medium,
+    /// Worth a look.
+    Low,
+}
+
+/// What sort of thing is wrong.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SuspectKind {
+    /// Objects on a cycle that nothing else holds.
+    Cycle,
+    /// Objects that only such a cycle holds.
+    Garbage,
+}
+
+/// One step of a suspect's path, in words.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PathStep {
+    /// `module`, `attr`, `key`, `item`, `local`…
+    pub kind: &'static str,
+    /// The name, where there is one.
+    pub label: Option<String>,
+    /// The class it leads to, dotted.
+    #[serde(rename = "type")]
+    pub type_name: String,
+}
+
+/// One suspect.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Suspect {
+    /// 1 is the first to look at.
+    pub rank: u32,
+    /// What sort.
+    pub kind: SuspectKind,
+    /// The class that accumulates, dotted.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// How many.
+    pub count: u64,
+    /// Their own sizes together, in bytes.
+    pub shallow_bytes: u64,
+    /// What would be freed with them, in bytes, where that is known.
+    pub retained_bytes: Option<u64>,
+    /// From the root to the class; for a cycle its references in order.
+    pub path: Vec<PathStep>,
+    /// The same as text.
+    pub path_text: String,
+    /// Where they were made, where that is known.
+    pub born: Vec<String>,
+    /// The extension module to blame, for native kinds.
+    pub module_file: Option<String>,
+    /// How sure.
+    pub confidence: Confidence,
+    /// The evidence, a sentence.
+    pub why: String,
+    /// What to do, a sentence.
+    pub advice: String,
+    /// The class, for views.
+    #[serde(skip)]
+    pub type_id: TypeId,
+    /// One of the objects, for views.
+    #[serde(skip)]
+    pub example: Option<NodeId>,
+    /// The cycle, where it is one, for views.
+    #[serde(skip)]
+    pub cycle: Option<Cycle>,
+}
+
+/// Steps in words.
+pub fn path_steps(snapshot: &Snapshot, steps: &[Step]) -> Vec<PathStep> {
+    let word = |s: &Step| PathStep {
+        kind: s.kind.name(),
+        label: (s.label != LabelId::NONE).then(|| snapshot.text(s.label).to_string()),
+        type_name: naming::type_name(snapshot, s.type_id).to_string(),
+    };
+    steps.iter().map(word).collect()
+}
+
+impl SuspectKind {
+    /// The name used in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            SuspectKind::Cycle => "cycle",
+            SuspectKind::Garbage => "garbage",
+        }
+    }
+}
+
+/// Puts the suspects in order, surest first, then by bytes, and numbers them.
+pub fn rank(mut suspects: Vec<Suspect>) -> Vec<Suspect> {
+    suspects.sort_by(|a, b| {
+        let bytes = |s: &Suspect| s.retained_bytes.unwrap_or(s.shallow_bytes);
+        let order = a
+            .confidence
+            .cmp(&b.confidence)
+            .then(bytes(b).cmp(&bytes(a)));
+        order
+            .then_with(|| a.type_name.cmp(&b.type_name))
+            .then_with(|| a.path_text.cmp(&b.path_text))
+    });
+    for (suspect, rank) in suspects.iter_mut().zip(1..) {
+        suspect.rank = rank;
+    }
+    suspects
+}
