@@ -23,7 +23,7 @@ use wanted::{Build, Wanted};
 pub struct Arguments {
     /// Write nothing; fail if a file differs from what would be written
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 /// Derives every table whose build is installed, and tables.rs from all of them.

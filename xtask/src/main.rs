@@ -1,5 +1,7 @@
 //! Everything that continuous integration does, by name: `cargo xtask TASK`.
 
+mod check;
+mod ci;
 mod layouts;
 
 use std::path::PathBuf;
@@ -18,6 +20,10 @@ struct Arguments {
 enum Task {
     /// Derive the layout tables from the reference builds
     Layouts(layouts::Arguments),
+    /// Hold the rules the compiler cannot: imports, unsafe code, lengths, names
+    Check,
+    /// Run every gate
+    Ci,
 }
 
 fn main() -> Result<()> {
@@ -25,5 +31,7 @@ fn main() -> Result<()> {
     let root = root.parent().context("xtask has no parent directory")?;
     match Arguments::parse().task {
         Task::Layouts(arguments) => layouts::run(root, &arguments),
+        Task::Check => check::run(root),
+        Task::Ci => ci::run(root),
     }
 }
