@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::copy::copy;
-use crate::resident::Residency;
+use crate::resident::{Range, Residency};
 use crate::signals::SignalsHeld;
 use crate::stop::Stop;
 use crate::{AttachError, Image, ImageBuilder, Mapping, Mappings, Memory, Process, Thread};
@@ -129,14 +129,65 @@ pub struct Captured {
     pub faults: u64,
 }
 
-/// What the tries add up to.
-#[derive(Default)]
-struct Tally {
+impl Process {
+    /// Copy the target while it stands still.  `at_rest` is asked first at each stop and
+    /// should read little; where it says `Busy` the target goes on and is stopped again
+    /// a little later, up to the plan's number of tries; the last try copies it as it is.
+    ///
+    /// While the target stands, signals that end this program (SIGINT, SIGTERM, SIGHUP,
+    /// SIGQUIT) wait in the calling thread; one that came gives `Interrupted`.
+    pub fn capture(
+        &self,
+        plan: &Plan,
+        at_rest: &mut dyn FnMut(&dyn Memory) -> Rest,
+    ) -> Result<Captured, CaptureError> {
+        self.check_can_stop()?;
+        let mut session = Session::new(self, plan)?;
+        let mut wait = plan.wait;
+        for left in (0..plan.try_times.max(1)).rev() {
+            match session.attempt(at_rest, left == 0)? {
+                Try::Done(still) => return Ok(session.finish(still)),
+                Try::NoRoom(now) if left == 0 => {
+                    let before = session.image.room() as u64;
+                    return Err(CaptureError::Grew { before, now });
+                }
+                Try::NoRoom(now) => session.make_room(now)?,
+                Try::Busy(what) => {
+                    session.busy = Some(what);
+                    std::thread::sleep(wait);
+                    wait = (wait * 2).min(Duration::from_millis(20));
+                }
+            }
+        }
+        Err(CaptureError::Lost)
+    }
+
+    fn check_can_stop(&self) -> Result<(), CaptureError> {
+        let pid = self.pid();
+        if pid == std::process::id() as i32 {
+            return Err(AttachError::Itself { pid }.into());
+        }
+        if !self.is_alive() {
+            return Err(AttachError::Gone { pid }.into());
+        }
+        Ok(self.check_tracer()?)
+    }
+}
+
+/// One capture: what is kept between its stops.
+struct Session<'a> {
+    process: &'a Process,
+    plan: &'a Plan,
+    residency: Residency,
+    /// Stretches that a look before the stop found.
+    known: Vec<Range>,
+    image: ImageBuilder,
+    /// Threads that copy.
+    readers: usize,
     paused: Duration,
     longest: Duration,
     stops: u32,
     busy: Option<&'static str>,
-    room_before: u64,
 }
 
 /// What one stop gave.
@@ -156,175 +207,112 @@ struct Still {
     resident: u64,
 }
 
-impl Process {
-    /// Copy the target while it stands still.  `at_rest` is asked first at each stop and
-    /// should read little; where it says `Busy` the target goes on and is stopped again
-    /// a little later, up to the plan's number of tries; the last try copies it as it is.
-    ///
-    /// While the target stands, signals that end this program (SIGINT, SIGTERM, SIGHUP,
-    /// SIGQUIT) wait in the calling thread; one that came gives `Interrupted`.
-    pub fn capture(
-        &self,
-        plan: &Plan,
-        at_rest: &mut dyn FnMut(&dyn Memory) -> Rest,
-    ) -> Result<Captured, CaptureError> {
-        self.check_can_stop()?;
-        let mut tally = Tally::default();
-        let tries = plan.try_times.max(1);
-        let mut wait = plan.wait;
-        let mut residency = Residency::open(self);
-        let mut room: Option<ImageBuilder> = None;
-        for n in 1..=tries {
-            let mut image = match room.take() {
-                Some(room) => room,
-                None => self.make_room(plan, &mut residency, &tally)?,
-            };
-            match self.attempt(
-                plan,
-                at_rest,
-                n == tries,
-                &mut residency,
-                &mut image,
-                &mut tally,
-            )? {
-                Try::Done(still) => return Ok(self.finish(image, still, tally)),
-                Try::Busy(what) => {
-                    tally.busy = Some(what);
-                    room = Some(image);
-                    std::thread::sleep(wait);
-                    wait = (wait * 2).min(Duration::from_millis(20));
-                }
-                Try::NoRoom(now) if n == tries => {
-                    return Err(CaptureError::Grew {
-                        before: image.room() as u64,
-                        now,
-                    });
-                }
-                Try::NoRoom(now) => tally.room_before = now,
-            }
-        }
-        Err(CaptureError::Lost)
+impl<'a> Session<'a> {
+    fn new(process: &'a Process, plan: &'a Plan) -> Result<Session<'a>, CaptureError> {
+        let mut session = Session {
+            process,
+            plan,
+            residency: Residency::open(process),
+            known: Vec::new(),
+            image: ImageBuilder::with_room(0)?,
+            readers: 1,
+            paused: Duration::ZERO,
+            longest: Duration::ZERO,
+            stops: 0,
+            busy: None,
+        };
+        session.make_room(0)?;
+        Ok(session)
     }
 
-    fn check_can_stop(&self) -> Result<(), CaptureError> {
-        let pid = self.pid();
-        if pid == std::process::id() as i32 {
-            return Err(AttachError::Itself { pid }.into());
-        }
-        if !self.is_alive() {
-            return Err(AttachError::Gone { pid }.into());
-        }
-        Ok(self.check_tracer()?)
-    }
-
-    /// Room for what the target holds now and some growth; more where the last room was
-    /// too small.
-    fn make_room(
-        &self,
-        plan: &Plan,
-        residency: &mut Residency,
-        tally: &Tally,
-    ) -> Result<ImageBuilder, CaptureError> {
-        let (_, runs) = self.survey(plan, residency)?;
-        let needed = length(&runs).max(tally.room_before);
-        if needed > plan.max_bytes {
-            return Err(CaptureError::OverLimit {
-                needed,
-                limit: plan.max_bytes,
-            });
-        }
-        let spare = if tally.room_before > 0 {
-            needed / 2
-        } else {
-            needed / 16
-        } + (8 << 20);
-        let (least, room) = (needed, needed.saturating_add(spare));
+    /// Room for what the target holds now and some growth; for more where the last room
+    /// was too small for `wanted` bytes.
+    fn make_room(&mut self, wanted: u64) -> Result<(), CaptureError> {
+        self.known = Vec::new();
+        let (_, runs) = self.survey()?;
+        let needed = length(&runs).max(wanted);
+        self.check_limit(needed)?;
+        let growth = if wanted > 0 { needed / 2 } else { needed / 16 };
+        let room = needed.saturating_add(growth).saturating_add(8 << 20);
         // asking for more than there is may make the kernel end the target of all things
         let available = available_memory().unwrap_or(u64::MAX);
-        if least > available {
-            return Err(CaptureError::NoMemory {
-                needed: least,
-                available,
-            });
+        if needed > available {
+            return Err(CaptureError::NoMemory { needed, available });
         }
-        Ok(ImageBuilder::with_room(room.min(available))?)
+        // the old room is given back first
+        self.image = ImageBuilder::with_room(0)?;
+        self.image = ImageBuilder::with_room(room.min(available))?;
+        self.known = runs;
+        // the target stands, so its processors are free
+        let most = std::thread::available_parallelism().map_or(1, |n| n.get());
+        self.readers = if needed < 16 << 20 { 1 } else { most.min(4) };
+        Ok(())
+    }
+
+    fn check_limit(&self, needed: u64) -> Result<(), CaptureError> {
+        let limit = self.plan.max_bytes;
+        if needed > limit {
+            Err(CaptureError::OverLimit { needed, limit })
+        } else {
+            Ok(())
+        }
     }
 
     /// What to copy, as things are now.
-    fn survey(
-        &self,
-        plan: &Plan,
-        residency: &mut Residency,
-    ) -> Result<(Mappings, Vec<(u64, u64)>), CaptureError> {
-        let mappings = self.mappings()?;
+    fn survey(&mut self) -> Result<(Mappings, Vec<Range>), CaptureError> {
+        let mappings = self.process.mappings()?;
         let mut runs = Vec::new();
-        mappings
-            .iter()
-            .filter(|m| (plan.wanted)(m))
-            .for_each(|m| residency.runs(m, &mut runs));
+        for m in mappings.iter().filter(|m| (self.plan.wanted)(m)) {
+            self.residency.runs(m, &self.known, &mut runs);
+        }
         Ok((mappings, runs))
     }
 
     /// One stop.
     fn attempt(
-        &self,
-        plan: &Plan,
+        &mut self,
         at_rest: &mut dyn FnMut(&dyn Memory) -> Rest,
         last: bool,
-        residency: &mut Residency,
-        image: &mut ImageBuilder,
-        tally: &mut Tally,
     ) -> Result<Try, CaptureError> {
         let signals = SignalsHeld::hold();
-        let mut stop = Stop::hold(self)?;
-        let outcome = self.take(plan, at_rest, last, residency, image, &signals, &mut stop);
+        let mut stop = Stop::hold(self.process)?;
+        let outcome = match at_rest(self.process) {
+            Rest::Busy(what) if !last => Ok(Try::Busy(what)),
+            rest => self.take(rest == Rest::AtRest, &signals, stop.take_threads()),
+        };
         let paused = stop.release();
-        tally.paused += paused;
-        tally.longest = tally.longest.max(paused);
-        tally.stops += 1;
+        self.paused += paused;
+        self.longest = self.longest.max(paused);
+        self.stops += 1;
         outcome
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// Copy while the target stands.
     fn take(
-        &self,
-        plan: &Plan,
-        at_rest: &mut dyn FnMut(&dyn Memory) -> Rest,
-        last: bool,
-        residency: &mut Residency,
-        image: &mut ImageBuilder,
+        &mut self,
+        at_rest: bool,
         signals: &SignalsHeld,
-        stop: &mut Stop,
+        threads: Vec<Thread>,
     ) -> Result<Try, CaptureError> {
-        let rest = at_rest(self);
-        if let (Rest::Busy(what), false) = (rest, last) {
-            return Ok(Try::Busy(what));
-        }
-        let (mappings, runs) = self.survey(plan, residency)?;
+        let (mappings, runs) = self.survey()?;
         let needed = length(&runs);
-        if needed > plan.max_bytes {
-            return Err(CaptureError::OverLimit {
-                needed,
-                limit: plan.max_bytes,
-            });
-        }
-        let Some(done) = copy(self, &runs, image, readers(needed), &|| signals.waiting()) else {
+        self.check_limit(needed)?;
+        let done = copy(self.process, &runs, &mut self.image, self.readers, &|| {
+            signals.waiting()
+        });
+        let Some(done) = done else {
             return Ok(Try::NoRoom(needed));
         };
         if done.stopped {
             return Err(CaptureError::Interrupted);
         }
-        if done.copied == 0 && needed > 0 && !self.is_alive() {
-            return Err(AttachError::Gone { pid: self.pid() }.into());
+        if done.copied == 0 && needed > 0 && !self.process.is_alive() {
+            return Err(AttachError::Gone {
+                pid: self.process.pid(),
+            }
+            .into());
         }
-        let mut threads = stop.take_threads();
-        if !plan.thread_regs {
-            threads
-                .iter_mut()
-                .for_each(|t| t.registers = Default::default());
-        }
-        let at_rest = rest == Rest::AtRest;
-        let resident = self.resident_bytes();
+        let resident = self.process.resident_bytes();
         Ok(Try::Done(Still {
             mappings,
             threads,
@@ -335,21 +323,25 @@ impl Process {
         }))
     }
 
-    fn finish(&self, image: ImageBuilder, still: Still, tally: Tally) -> Captured {
+    fn finish(self, still: Still) -> Captured {
         let mut threads = still.threads;
         for t in &mut threads {
-            let name = std::fs::read(self.thread_path(t.tid).join("comm")).unwrap_or_default();
+            let name =
+                std::fs::read(self.process.thread_path(t.tid).join("comm")).unwrap_or_default();
             t.name = String::from_utf8_lossy(&name).trim_end().to_owned();
+            if !self.plan.thread_regs {
+                t.registers = Default::default();
+            }
         }
         Captured {
-            image: image.finish(),
+            image: self.image.finish(),
             mappings: still.mappings,
             threads,
-            paused: tally.paused,
-            longest_pause: tally.longest,
-            stops: tally.stops,
+            paused: self.paused,
+            longest_pause: self.longest,
+            stops: self.stops,
             at_rest: still.at_rest,
-            busy: tally.busy,
+            busy: self.busy,
             copied_bytes: still.copied,
             resident_bytes: still.resident,
             faults: still.faults,
@@ -357,16 +349,8 @@ impl Process {
     }
 }
 
-fn length(runs: &[(u64, u64)]) -> u64 {
+fn length(runs: &[Range]) -> u64 {
     runs.iter().map(|r| r.1 - r.0).sum()
-}
-
-/// How many threads copy: the target stands, so its processors are free.
-fn readers(bytes: u64) -> usize {
-    let most = std::thread::available_parallelism()
-        .map_or(1, |n| n.get())
-        .min(4);
-    if bytes < 16 << 20 { 1 } else { most }
 }
 
 /// Memory that can be had without hurting anybody (proc(5), `MemAvailable`).

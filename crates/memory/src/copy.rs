@@ -7,15 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::errno::Errno;
 use nix::sys::uio::RemoteIoVec;
 
-use crate::resident::PAGE;
+use crate::resident::{PAGE, Range};
 use crate::{ImageBuilder, Process};
 
 /// Bytes moved by one call, and between two looks at the signals.
 const UNIT: u64 = 8 << 20;
 /// Stretches the kernel takes in one call (`UIO_MAXIOV`).
 const PARTS: usize = 1024;
-
-type Range = (u64, u64);
 
 /// What a copy came to.
 pub(crate) struct Outcome {

@@ -16,6 +16,7 @@ mod status;
 mod stop;
 mod symbols;
 mod thread;
+mod tracer;
 
 pub use attach::AttachError;
 pub use capture::{CaptureError, Captured, Plan, Rest, private_writable};

@@ -165,9 +165,14 @@ impl Process {
         self.path("task").join(tid.to_string())
     }
 
-    /// Whether somebody else traces it.
+    /// Whether somebody traces it.
     pub(crate) fn check_tracer(&self) -> Result<(), AttachError> {
-        let by = Status::read(&proc(self.door)).map_or(0, |s| s.tracer);
+        Status::read(&proc(self.door)).map_or(Ok(()), |s| self.check_tracer_in(&s))
+    }
+
+    /// Whether somebody traces the thread that this is the status of.
+    pub(crate) fn check_tracer_in(&self, status: &Status) -> Result<(), AttachError> {
+        let by = status.tracer;
         if by == 0 {
             return Ok(());
         }

@@ -23,6 +23,9 @@ const GAP: u64 = 16 * PAGE;
 /// Pages looked up by one read.
 const BATCH: usize = 128 * 1024;
 
+/// Start and end.
+pub(crate) type Range = (u64, u64);
+
 /// Looks up pages; keeps the open file and a buffer between uses.
 pub(crate) struct Residency {
     pagemap: Option<File>,
@@ -37,50 +40,74 @@ impl Residency {
         }
     }
 
-    /// Append the stretches of `m` worth copying, by address.  Where the kernel does not
-    /// tell, that is all of it.
-    pub fn runs(&mut self, m: &Mapping, out: &mut Vec<(u64, u64)>) {
+    /// Append the stretches of `m` worth copying, by address, apart.  Where the kernel
+    /// does not tell, that is all of it.  Those in `known` (sorted, apart, found by an
+    /// earlier look) are taken as they are and only what lies between is looked up: that
+    /// is quick while the target stands, since little of it is there.
+    pub fn runs(&mut self, m: &Mapping, known: &[Range], out: &mut Vec<Range>) {
         let huge = m.path.contains("hugepage");
         let whole = if m.is_file() && !huge {
             WHOLE_FILE
         } else {
             WHOLE
         };
-        let known = m.len() > whole && self.look(m, out).is_some();
-        if !known {
+        let before = out.len();
+        if m.len() <= whole || self.look_between(m, known, out).is_none() {
+            out.truncate(before);
             out.push((m.start, m.end));
         }
     }
 
-    /// `None` (and nothing appended) where the kernel does not tell.
-    fn look(&mut self, m: &Mapping, out: &mut Vec<(u64, u64)>) -> Option<()> {
+    fn look_between(&mut self, m: &Mapping, known: &[Range], out: &mut Vec<Range>) -> Option<()> {
+        let first = out.len();
+        let from = known.partition_point(|k| k.1 <= m.start);
+        let inside = known[from..].iter().take_while(|k| k.0 < m.end);
+        let mut at = m.start;
+        for &(start, end) in inside {
+            let (start, end) = (start.max(at), end.min(m.end));
+            self.look(m, (at, start), first, out)?;
+            join(out, first, (start, end));
+            at = end;
+        }
+        self.look(m, (at, m.end), first, out)
+    }
+
+    /// Look at the pages of one stretch of `m`.  `None` where the kernel does not tell.
+    fn look(
+        &mut self,
+        m: &Mapping,
+        (mut at, end): Range,
+        first: usize,
+        out: &mut Vec<Range>,
+    ) -> Option<()> {
         let pagemap = self.pagemap.as_ref()?;
         let skip = if m.is_file() { OF_FILE } else { 0 };
-        let before = out.len();
-        let mut run: Option<(u64, u64)> = None;
-        let mut at = m.start;
-        while at < m.end {
-            let pages = ((m.end - at) / PAGE).min(BATCH as u64);
-            let bytes = &mut self.buffer[..pages as usize * 8];
-            if pages == 0 || pagemap.read_exact_at(bytes, at / PAGE * 8).is_err() {
-                out.truncate(before);
-                return None;
-            }
+        while at < end {
+            let pages = ((end - at) / PAGE).min(BATCH as u64);
+            let bytes = self
+                .buffer
+                .get_mut(..pages as usize * 8)
+                .filter(|b| !b.is_empty())?;
+            pagemap.read_exact_at(bytes, at / PAGE * 8).ok()?;
             for (i, entry) in bytes.chunks_exact(8).enumerate() {
                 let entry = u64::from_le_bytes(entry.try_into().unwrap_or_default());
-                if entry & (PRESENT | SWAPPED) == 0 || entry & skip != 0 {
-                    continue;
-                }
-                let page = at + i as u64 * PAGE;
-                match &mut run {
-                    Some((_, end)) if page - *end <= GAP => *end = page + PAGE,
-                    _ => out.extend(run.replace((page, page + PAGE))),
+                if entry & (PRESENT | SWAPPED) != 0 && entry & skip == 0 {
+                    let page = at + i as u64 * PAGE;
+                    join(out, first, (page, page + PAGE));
                 }
             }
             at += pages * PAGE;
         }
-        out.extend(run);
         Some(())
+    }
+}
+
+/// Append a stretch; to the one before it (of the same mapping, which begin at `first`)
+/// if the gap is small.
+fn join(out: &mut Vec<Range>, first: usize, (start, end): Range) {
+    match out[first..].last_mut() {
+        Some(last) if start.saturating_sub(last.1) <= GAP => last.1 = last.1.max(end),
+        _ => out.push((start, end)),
     }
 }
 
@@ -99,10 +126,11 @@ mod tests {
         }
         let m = me.mappings().unwrap().find(start).unwrap().clone();
         let mut out = Vec::new();
-        Residency::open(&me).runs(&m, &mut out);
+        let mut residency = Residency::open(&me);
+        residency.runs(&m, &[], &mut out);
         // the mapping may have been joined to a neighbour's
         out.retain(|r| r.0 >= start && r.1 <= start + (64 << 20));
-        let page = |n: u64| start + n * 4096;
+        let page = |n: u64| start + n * PAGE;
         assert_eq!(
             out,
             [
@@ -110,6 +138,23 @@ mod tests {
                 (page(4000), page(4001)),
                 (page(16383), page(16384))
             ]
+        );
+
+        // a second look, after more was touched, finds what a fresh one finds
+        for n in [100, 4001, 4100, 9000] {
+            map[n * 4096] = 1;
+        }
+        let known = [
+            (page(0), page(6)),
+            (page(4000), page(4001)),
+            (page(16383), page(16384)),
+        ];
+        let (mut again, mut fresh) = (Vec::new(), Vec::new());
+        residency.runs(&m, &known, &mut again);
+        residency.runs(&m, &[], &mut fresh);
+        assert_eq!(again, fresh);
+        assert!(
+            again.contains(&(page(4000), page(4002))) && again.contains(&(page(9000), page(9001)))
         );
     }
 }

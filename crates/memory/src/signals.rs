@@ -3,11 +3,9 @@
 //! take effect.  (One that another thread receives ends this process at once; then the
 //! kernel lets the target go.)
 
-use std::path::Path;
-
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-use crate::status::{Status, signal_bit};
+use crate::stop::any_waits;
 
 const ENDING: [Signal; 4] = [
     Signal::SIGINT,
@@ -19,7 +17,8 @@ const ENDING: [Signal; 4] = [
 /// While it lives the calling thread does not receive the ending signals.
 pub(crate) struct SignalsHeld {
     before: SigSet,
-    not_ours: u64,
+    /// Those that were not blocked before: the others are somebody else's business.
+    ours: Vec<i32>,
 }
 
 impl SignalsHeld {
@@ -28,21 +27,17 @@ impl SignalsHeld {
         let before = set
             .thread_swap_mask(SigmaskHow::SIG_BLOCK)
             .unwrap_or_else(|_| SigSet::empty());
-        // one that was blocked before is somebody else's business
-        let not_ours = ENDING
+        let ours = ENDING
             .into_iter()
-            .filter(|&s| before.contains(s))
-            .fold(0, |a, s| a | signal_bit(s as i32));
-        SignalsHeld { before, not_ours }
+            .filter(|&s| !before.contains(s))
+            .map(|s| s as i32)
+            .collect();
+        SignalsHeld { before, ours }
     }
 
     /// Whether one of them waits.
     pub fn waiting(&self) -> bool {
-        let Some(s) = Status::read(Path::new("/proc/thread-self")) else {
-            return false;
-        };
-        let ending = ENDING.into_iter().fold(0, |a, s| a | signal_bit(s as i32));
-        (s.pending | s.shared_pending) & ending & !self.not_ours & !s.ignored != 0
+        any_waits(&self.ours)
     }
 }
 
