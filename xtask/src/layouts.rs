@@ -5,6 +5,7 @@ mod dwarf;
 mod emit;
 mod extract;
 mod installed;
+mod probe;
 mod table;
 mod wanted;
 
@@ -37,8 +38,9 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         let table = match derive(&wanted, &build)
             .with_context(|| format!("layouts of {}", build.version))?
         {
-            Some(table) => {
+            Some((table, installed)) => {
                 files.push((path, table.text()));
+                witness(&table, &installed.include(build.minor()), true)?;
                 table
             }
             None => {
@@ -46,6 +48,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
                 Table::read(&path)?
             }
         };
+        witness(&table, &probe::system_headers(build.minor()), false)?;
         tables.push(table);
     }
     tables.sort_by_key(|table| (table.numbers(), table.flavour != "default", table.patches.0));
@@ -60,7 +63,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn derive(wanted: &Wanted, build: &Build) -> Result<Option<Table>> {
+fn derive(wanted: &Wanted, build: &Build) -> Result<Option<(Table, Installed)>> {
     let Some(installed) = Installed::find(&build.version)? else {
         return Ok(None);
     };
@@ -78,17 +81,49 @@ fn derive(wanted: &Wanted, build: &Build) -> Result<Option<Table>> {
         .map(|group| &group.source)
         .chain(object.iter().map(|object| &object.source));
     let sources: BTreeSet<String> = sources.cloned().collect();
-    Ok(Some(Table {
+    let table = Table {
         version: build.minor().to_string(),
         flavour: build.flavour.clone(),
         patch: (installed.hexversion >> 8) as u8,
         hexversion: installed.hexversion,
         patches: build.patches,
+        agrees: build.agrees.clone(),
         sources: sources.into_iter().collect(),
-        compiler: installed.compiler,
+        compiler: installed.compiler.clone(),
         group,
         object,
-    }))
+    };
+    Ok(Some((table, installed)))
+}
+
+/// Compares a table with headers, if there are any.  A difference is an error for the
+/// reference build itself and for one said to agree, and only told for another.
+fn witness(table: &Table, include: &Path, reference: bool) -> Result<()> {
+    let Some(version) = probe::version(include) else {
+        return Ok(());
+    };
+    let patch = version
+        .rsplit('.')
+        .next()
+        .and_then(|patch| patch.parse::<u8>().ok());
+    if table.flavour != "default"
+        || !patch.is_some_and(|patch| (table.patches.0..=table.patches.1).contains(&patch))
+    {
+        return Ok(());
+    }
+    let probed = probe::compare(table, include).with_context(|| format!("headers of {version}"))?;
+    let (compared, differences) = (probed.compared, &probed.differences);
+    println!(
+        "layouts: headers of {version}: {compared} numbers compared, {} differ",
+        differences.len()
+    );
+    for difference in differences {
+        println!("layouts: {version}: {difference}");
+    }
+    if !differences.is_empty() && (reference || table.agrees.contains(&version)) {
+        bail!("the headers of {version} contradict its table");
+    }
+    Ok(())
 }
 
 fn write(files: &[(PathBuf, String)]) -> Result<()> {

@@ -119,6 +119,19 @@ impl Types {
         found
     }
 
+    /// How C spells a structure of this name: a typedef as it is, a tag with its keyword.
+    pub fn spelling(&self, name: &str) -> String {
+        let named = self.by_name.get(name).into_iter().flatten();
+        let is_typedef = |id: &TypeId| {
+            matches!(self.types[id.0].kind, Kind::Alias(_)) && self.record(*id).is_some()
+        };
+        if named.into_iter().any(is_typedef) {
+            name.to_string()
+        } else {
+            format!("struct {name}")
+        }
+    }
+
     /// The structure behind typedefs and qualifiers.
     fn record(&self, id: TypeId) -> Option<TypeId> {
         let mut id = id;

@@ -165,7 +165,7 @@ fn define_table(out: &mut String, wanted: &Wanted, table: &Table) -> Result<()> 
             fields.push(format!(
                 "{}: {}",
                 field_name(field),
-                number(found.fields.get(field).copied())
+                number(found.fields.get(field).map(|(offset, _)| *offset))
             ));
         }
         let _ = writeln!(

@@ -80,13 +80,19 @@ fn one_group(group: &Group, types: &Types) -> Result<Option<GroupTable>> {
 }
 
 fn group_table(name: &str, group: &Group, types: &Types, id: TypeId) -> GroupTable {
-    let find = |paths: &Names| paths.all().iter().find_map(|path| types.member(id, path));
+    let find = |paths: &Names| {
+        let found = paths
+            .all()
+            .iter()
+            .find_map(|path| Some((types.member(id, path)?, path)));
+        found.map(|(place, path)| (place.offset as u32, path.clone()))
+    };
     let fields = group
         .fields
         .iter()
-        .filter_map(|(name, paths)| Some((name.clone(), find(paths)?.offset as u32)));
+        .filter_map(|(name, paths)| Some((name.clone(), find(paths)?)));
     GroupTable {
-        record: name.to_string(),
+        record: types.spelling(name),
         file: types.file(id).unwrap_or("").to_string(),
         source: types.source(id).to_string(),
         size: group.size.then_some(types.size(id) as u32),
@@ -134,7 +140,7 @@ fn object_table(name: &str, object: &Object, types: &Types, id: TypeId) -> Objec
     };
     ObjectTable {
         type_name: object.type_name.clone(),
-        record: name.to_string(),
+        record: types.spelling(name),
         file: types.file(id).unwrap_or("").to_string(),
         source: types.source(id).to_string(),
         size: types.size(id) as u32,

@@ -49,6 +49,11 @@ impl Installed {
         }))
     }
 
+    /// The directory of `Python.h`.
+    pub fn include(&self, minor: &str) -> PathBuf {
+        self.prefix.join(format!("include/python{minor}"))
+    }
+
     /// The files to read debug information from, the interpreter itself first, then
     /// its extension modules by name, those made for CPython's own tests left out.
     pub fn objects(&self, minor: &str) -> Result<Vec<PathBuf>> {

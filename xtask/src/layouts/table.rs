@@ -12,7 +12,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupTable {
-    /// The C name that was found.
+    /// The structure as C spells it.
     #[serde(rename = "struct")]
     pub record: String,
     /// Where CPython declares it.
@@ -23,9 +23,9 @@ pub struct GroupTable {
     pub source: String,
     /// In bytes, if wanted.
     pub size: Option<u32>,
-    /// Our name to offset in bytes.
+    /// Our name to offset in bytes and C path.
     #[serde(default)]
-    pub fields: BTreeMap<String, u32>,
+    pub fields: BTreeMap<String, (u32, String)>,
 }
 
 /// A builtin type's references.
@@ -35,7 +35,7 @@ pub struct ObjectTable {
     /// `tp_name`.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// The C name that was found.
+    /// The structure as C spells it.
     #[serde(rename = "struct")]
     pub record: String,
     /// Where CPython declares it.
@@ -66,6 +66,8 @@ pub struct Table {
     pub patches: (u8, u8),
     /// The ELF files whose debug information was used.
     pub sources: Vec<String>,
+    /// Other builds found to have the same structures, as far as headers show them.
+    pub agrees: Vec<String>,
     /// The compiler of the reference build.
     pub compiler: String,
     /// By group name; a group this version lacks is not there.
@@ -111,6 +113,7 @@ impl Table {
              # edit.  Offsets and sizes in bytes.  A structure or field this version lacks is left\n\
              # out.  What is asked for stands in fields.toml, which builds in builds.toml.\n\n\
              version = {:?}\nflavour = {:?}\npatch = {}\nhexversion = {:#010x}\npatches = [{}, {}]\n\
+             agrees = {:?}\n\
              compiler = {:?}\nsources = [\n    {},\n]\n",
             self.version,
             self.flavour,
@@ -118,6 +121,7 @@ impl Table {
             self.hexversion,
             self.patches.0,
             self.patches.1,
+            self.agrees,
             self.compiler,
             sources.join(",\n    "),
         )
@@ -134,9 +138,9 @@ fn write_group(out: &mut String, name: &str, group: &GroupTable) {
         let _ = writeln!(out, "size = {size}");
     }
     let mut fields: Vec<_> = group.fields.iter().collect();
-    fields.sort_by_key(|(name, offset)| (**offset, name.as_str()));
-    for (field, offset) in fields {
-        let _ = writeln!(out, "fields.{field} = {offset}");
+    fields.sort_by_key(|(name, (offset, _))| (*offset, name.as_str()));
+    for (field, (offset, path)) in fields {
+        let _ = writeln!(out, "fields.{field} = [{offset}, {path:?}]");
     }
 }
 

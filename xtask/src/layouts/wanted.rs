@@ -81,6 +81,9 @@ pub struct Build {
     /// First and last patch number the table speaks for.
     #[serde(default = "every_patch")]
     pub patches: (u8, u8),
+    /// Other patch releases whose headers were found to agree.
+    #[serde(default)]
+    pub agrees: Vec<String>,
 }
 
 fn default_flavour() -> String {
