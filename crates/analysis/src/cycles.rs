@@ -2,13 +2,21 @@
 //! read the same, with the reference to make weak.  Garbage and held cycles;
 //! the ordinary ones of classes, modules and functions are counted, not listed.
 
+mod held;
+mod knot;
+mod rows;
+mod shape;
+mod shortest;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use undying_graph::{Cancelled, Progress, Snapshot, TypeId};
+use undying_graph::{Cancelled, NodeId, Progress, Snapshot, TypeId};
 
 use crate::advice::Advice;
-use crate::{Components, Garbage, Step, TypeCount};
+use crate::{Components, Garbage, NodeSet, Step, TypeCount};
+use knot::Reader;
+use rows::Rows;
 
 /// Whether anything outside holds a cycle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -21,7 +29,7 @@ pub enum CycleState {
 }
 
 /// One cycle: the references in order and what to do about it.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Cycle {
     /// The references in order.  The last leads back to where the first starts,
     /// so step `i` starts at the object that step `i - 1` leads to.
@@ -49,6 +57,9 @@ pub struct CycleShape {
     /// The class that tells most: a class of the program's before a library's
     /// before a builtin one.
     pub head: TypeId,
+    /// Whether the objects meant are classes themselves (`head` is then `type` or
+    /// a metaclass).
+    pub head_is_class: bool,
     /// Instances of `head` among the objects.
     pub instances: u64,
     /// Their own sizes together, in bytes.
@@ -90,28 +101,93 @@ pub struct Cycles {
     pub garbage_objects: u64,
     /// Their own sizes, in bytes.
     pub garbage_bytes: u64,
-    /// Knots that are held.
+    /// Knots that are held; most are ordinary: every class is one, every module
+    /// with a function is one.
     pub held_knots: u64,
     /// Objects in them.
     pub held_objects: u64,
-    /// Of the held knots: the ordinary ones, of classes, modules and functions.
-    pub ordinary_knots: u64,
+    /// Knots that remain when classes, modules and their globals are left out
+    /// and that hold an instance of the program's or a library's classes: the
+    /// held ones that are listed.
+    pub held_instance_knots: u64,
 }
 
 /// The cycles by shape.  `knots` are the components within the garbage, `all`
 /// those of the whole heap: without them held cycles are not looked for.
 pub fn cycles(
-    _snapshot: &Snapshot,
-    _garbage: &Garbage,
-    _knots: &Components,
-    _all: Option<&Components>,
-    _limits: CycleLimits,
-    _progress: &dyn Progress,
+    snapshot: &Snapshot,
+    garbage: &Garbage,
+    knots: &Components,
+    all: Option<&Components>,
+    limits: CycleLimits,
+    progress: &dyn Progress,
 ) -> Result<Cycles, Cancelled> {
-    Ok(Cycles::default())
+    progress.phase("reading cycles", knots.count);
+    let mut reader = Reader::new(snapshot);
+    let mut answer = Cycles {
+        garbage_knots: knots.count,
+        garbage_objects: garbage.objects,
+        garbage_bytes: garbage.bytes,
+        ..Cycles::default()
+    };
+    let shapes = garbage_shapes(&mut reader, garbage, knots, progress)?;
+    answer.take(shapes, limits.garbage);
+    if let Some(all) = all {
+        answer.held_knots = all.count.saturating_sub(knots.count);
+        answer.held_objects = all.objects.saturating_sub(knots.objects);
+        if limits.held > 0 {
+            let (shapes, count) = held::shapes(&mut reader, garbage, all, progress)?;
+            answer.held_instance_knots = count;
+            answer.take(shapes, limits.held);
+        }
+    }
+    Ok(answer)
+}
+
+/// The shapes of the knots of garbage, each with all that only it holds; what
+/// several hold goes to the first that reaches it.
+fn garbage_shapes(
+    reader: &mut Reader,
+    garbage: &Garbage,
+    knots: &Components,
+    progress: &dyn Progress,
+) -> Result<Vec<CycleShape>, Cancelled> {
+    let snapshot = reader.snapshot;
+    let graph = &snapshot.graph;
+    let mut rows = Rows::default();
+    let mut told = NodeSet::new(graph.len());
+    let mut stack = Vec::new();
+    for knot in knots.ids() {
+        if knot & 0xfff == 0 {
+            progress.check()?;
+            progress.done(knot as u64);
+        }
+        let members = knots.members(knot);
+        let inside = |n: NodeId| knots.of(n) == Some(knot);
+        let Some(row) = rows.knot(reader.cycles(members, inside, |_| true)) else {
+            continue;
+        };
+        stack.extend(members);
+        while let Some(n) = stack.pop() {
+            rows.object(row, snapshot, n, knots.of(n).is_some());
+            let held = graph.edges(n).filter(|e| e.is_strong()).map(|e| e.target);
+            stack.extend(
+                held.filter(|&t| {
+                    garbage.dead.contains(t) && knots.of(t).is_none() && told.insert(t)
+                }),
+            );
+        }
+    }
+    Ok(rows.finish(reader, CycleState::Garbage))
 }
 
 impl Cycles {
+    fn take(&mut self, mut shapes: Vec<CycleShape>, limit: usize) {
+        self.shapes_left_out += shapes.len().saturating_sub(limit) as u64;
+        shapes.truncate(limit);
+        self.shapes.append(&mut shapes);
+    }
+
     /// Only the shapes in which one of these classes has instances.
     pub fn with_types(mut self, types: &BTreeSet<TypeId>) -> Cycles {
         let before = self.shapes.len();

@@ -3,6 +3,7 @@
 //! no text.
 
 mod forest;
+mod holders;
 mod merge;
 
 pub use forest::{Forest, Reached, forest};

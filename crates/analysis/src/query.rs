@@ -145,8 +145,10 @@ fn report(
         CycleLimits::default(),
         progress,
     )?;
-    let suspects = suspects::rank(suspects::garbage::find(snapshot, counts, dead, &cycles));
-    let ledgers = ledgers(snapshot, &crate::histogram(snapshot), counts, dead);
+    let histogram = crate::histogram(snapshot);
+    let suspects = suspects::garbage::find(snapshot, counts, &cycles, histogram.shallow_bytes);
+    let ledgers = ledgers(snapshot, &histogram, counts, dead);
+    let suspects = suspects::rank(suspects);
     Ok(ReportAnswer { suspects, ledgers })
 }
 

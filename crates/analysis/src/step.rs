@@ -214,12 +214,12 @@ impl WellKnown {
     /// Adds a reference to a path, joining and counting repeats.
     pub fn push(&self, snapshot: &Snapshot, steps: &mut Vec<Step>, edge: &Edge) {
         let mut step = Step::bare(snapshot, edge);
-        if let Some(last) = steps.last() {
-            if let Some(kind) = self.joins(last.kind, last.label, &step) {
-                step.kind = kind;
-                step.certainty = step.certainty.max(last.certainty);
-                steps.pop();
-            }
+        if let Some(last) = steps.last()
+            && let Some(kind) = self.joins(last.kind, last.label, &step)
+        {
+            step.kind = kind;
+            step.certainty = step.certainty.max(last.certainty);
+            steps.pop();
         }
         fold_repeat(steps, step);
     }

@@ -1,0 +1,84 @@
+//! One knot (objects that all reach each other): the short cycles in it, the
+//! most telling first.  Knows nothing of life and death.
+
+use undying_graph::{NodeId, Snapshot};
+
+use super::shape::{self, Telling};
+use super::shortest::Finder;
+use crate::{Step, WellKnown};
+
+/// Objects from which a small knot is searched.
+const STARTS: usize = 6;
+/// Past so many members only one object a class is tried.
+const SMALL: usize = 64;
+/// Cycles told beside the first.
+const OTHERS: usize = 3;
+
+/// What is needed to read knots, and kept from one to the next.
+pub(super) struct Reader<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) telling: Telling,
+    known: WellKnown,
+    finder: Finder,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot) -> Reader<'a> {
+        Reader {
+            snapshot,
+            telling: Telling::new(snapshot),
+            known: WellKnown::new(snapshot),
+            finder: Finder::default(),
+        }
+    }
+
+    /// The different short cycles of a knot, turned, the most telling and then
+    /// the shortest first; empty when every search was given up.
+    pub(super) fn cycles(
+        &mut self,
+        members: &[NodeId],
+        inside: impl Fn(NodeId) -> bool,
+        edge: impl Fn(usize) -> bool,
+    ) -> Vec<Vec<Step>> {
+        let mut found: Vec<Vec<Step>> = Vec::new();
+        for start in self.starts(members) {
+            let graph = &self.snapshot.graph;
+            let Some(edges) = self.finder.shortest(graph, start, &inside, &edge) else {
+                continue;
+            };
+            let mut steps = shape::steps(self.snapshot, &self.known, &edges);
+            shape::turn(self.snapshot, &self.telling, &mut steps);
+            if !found.iter().any(|f| shape::key(f) == shape::key(&steps)) {
+                found.push(steps);
+            }
+        }
+        let head = |s: &[Step]| s.last().map(|s| self.telling.of(self.snapshot, s.node));
+        found.sort_by_cached_key(|s| (head(s), s.len(), shape::key(s)));
+        found.truncate(1 + OTHERS);
+        found
+    }
+
+    /// The objects from which to search: those that tell most; in a large knot
+    /// one of each class.
+    fn starts(&self, members: &[NodeId]) -> Vec<NodeId> {
+        let rank = |n: &NodeId| (self.telling.of(self.snapshot, *n), *n);
+        let type_of = |n: &NodeId| self.snapshot.graph.type_id(*n);
+        let mut starts: Vec<NodeId> = Vec::new();
+        if members.len() <= SMALL {
+            starts.extend(members);
+            starts.sort_unstable_by_key(rank);
+            let best = starts.first().map(|n| rank(n).0);
+            // Plain containers tell nothing that a better object's cycle does not.
+            starts.retain(|n| Some(rank(n).0) == best || rank(n).0 <= shape::LIBRARY);
+        } else {
+            let mut seen = rustc_hash::FxHashMap::default();
+            for n in members {
+                seen.entry(type_of(n)).or_insert(*n);
+            }
+            starts.extend(seen.into_values());
+            starts.sort_unstable_by_key(rank);
+        }
+        starts.truncate(STARTS);
+        starts
+    }
+}
