@@ -7,6 +7,8 @@ mod extract;
 mod installed;
 mod probe;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wanted;
 
 use std::collections::BTreeSet;

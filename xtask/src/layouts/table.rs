@@ -83,11 +83,16 @@ impl Table {
         Some((major.parse().ok()?, minor.parse().ok()?))
     }
 
-    /// Reads a file that [`Table::text`] wrote.
+    /// Reads a file that holds what [`Table::text`] gave.
     pub fn read(path: &Path) -> Result<Table> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))
+        Table::read_text(&text).with_context(|| format!("cannot parse {}", path.display()))
+    }
+
+    /// The inverse of [`Table::text`].
+    pub fn read_text(text: &str) -> Result<Table> {
+        Ok(toml::from_str(text)?)
     }
 
     /// The table as TOML; fields stand in order of offset.
