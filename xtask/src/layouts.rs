@@ -37,19 +37,20 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let mut tables = Vec::new();
     for build in Build::read_all(&directory)? {
         let path = directory.join(build.file_name());
-        let table = match derive(&wanted, &build)
-            .with_context(|| format!("layouts of {}", build.version))?
-        {
-            Some((table, installed)) => {
-                files.push((path, table.text()));
-                witness(&table, &installed.include(build.minor()), true)?;
-                table
-            }
-            None => {
-                println!("layouts: {} skipped: not installed", build.version);
-                Table::read(&path)?
-            }
+        let derived =
+            derive(&wanted, &build).with_context(|| format!("layouts of {}", build.version))?;
+        let mut table = match derived {
+            Some(table) => table,
+            None => Table::read(&path)?,
         };
+        if arguments.check
+            && let Ok(written) = Table::read(&path)
+        {
+            // The same structures may come from another compiler or be linked otherwise.
+            table.compiler = written.compiler;
+            table.sources = written.sources;
+        }
+        files.push((path, table.text()));
         witness(&table, &probe::system_headers(build.minor()), false)?;
         tables.push(table);
     }
@@ -58,6 +59,9 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         root.join("crates/cpython/src/layout/tables.rs"),
         emit::tables(&wanted, &tables)?,
     ));
+    for name in missing_everywhere(&wanted, &tables) {
+        println!("layouts: {name} of fields.toml is in no version");
+    }
     if arguments.check {
         compare(root, &files)
     } else {
@@ -65,16 +69,50 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn derive(wanted: &Wanted, build: &Build) -> Result<Option<(Table, Installed)>> {
+/// What fields.toml asks for in vain: meant for a version to come, or misspelt.
+fn missing_everywhere(wanted: &Wanted, tables: &[Table]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for (name, group) in &wanted.group {
+        for field in group.fields.keys() {
+            let has = |table: &Table| {
+                table
+                    .group
+                    .get(name)
+                    .is_some_and(|group| group.fields.contains_key(field))
+            };
+            if !tables.iter().any(has) {
+                missing.push(format!("{name}.{field}"));
+            }
+        }
+    }
+    for object in &wanted.object {
+        let has = |table: &Table| {
+            table
+                .object
+                .iter()
+                .any(|known| known.type_name == object.type_name)
+        };
+        if !tables.iter().any(has) {
+            missing.push(format!("object {}", object.type_name));
+        }
+    }
+    missing
+}
+
+/// The table of a build, unless it is not here with its debug information.
+fn derive(wanted: &Wanted, build: &Build) -> Result<Option<Table>> {
     let Some(installed) = Installed::find(&build.version)? else {
+        println!("layouts: {} skipped: not installed", build.version);
         return Ok(None);
     };
     let mut types = Types::default();
     for (i, path) in installed.objects(build.minor())?.iter().enumerate() {
         // An extension module without debug information defines nothing for us.
-        let read = types.load(path);
-        if i == 0 {
-            read?;
+        if let Err(error) = types.load(path)
+            && i == 0
+        {
+            println!("layouts: {} skipped: {error:#}", build.version);
+            return Ok(None);
         }
     }
     let (group, object) = extract::extract(wanted, &types)?;
@@ -95,7 +133,8 @@ fn derive(wanted: &Wanted, build: &Build) -> Result<Option<(Table, Installed)>> 
         group,
         object,
     };
-    Ok(Some((table, installed)))
+    witness(&table, &installed.include(build.minor()), true)?;
+    Ok(Some(table))
 }
 
 /// Compares a table with headers, if there are any.  A difference is an error for the
