@@ -1,0 +1,193 @@
+//! The command line: every command and option once, with its help.  What an
+//! option does is written where it is done.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::fail_on::FailOn;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 done, and found what --fail-on named; 2 wrong usage; 3 the target \
+cannot be read (gone, not permitted, not CPython, an unsupported build); 4 the snapshot is \
+damaged or from a newer schema; 5 the result could not be written; 128+N stopped by signal N.";
+
+/// Finds the Python objects that should be dead and names what keeps them alive.
+#[derive(Parser, Debug)]
+#[command(name = "undying", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Debug, Clone)]
+pub struct Common {
+    /// text for people, json for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub format: Format,
+    /// Say only what was asked for: no progress, no notes
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Replace a snapshot or a file that is there already
+    #[arg(long, global = true)]
+    pub force: bool,
+    /// No colour, even on a terminal (NO_COLOR does the same)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// For whom the result is written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Capture a snapshot of a running process
+    Dump(Dump),
+    /// What stands out in one heap: suspects, and the heap in figures
+    Report(Report),
+    /// Who keeps objects alive: the distinct chains from roots, counted
+    Why(Why),
+    /// Cycles by shape, garbage or held, and the reference to make weak
+    Cycles(Cycles),
+    /// Classes by size and count
+    Top(Top),
+    /// Run a program and report at its exit
+    Run(Run),
+    /// Can a process be read? What stops us, and the one command that helps
+    Doctor(Doctor),
+}
+
+/// `undying dump`
+#[derive(Args, Debug)]
+pub struct Dump {
+    /// The process
+    pub pid: String,
+    /// The directory to create; it appears whole or not at all
+    /// [default: undying-PROGRAM.PID.TIME]
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// A pid or a snapshot.
+#[derive(Args, Debug)]
+pub struct Source {
+    /// A pid, or a snapshot's directory
+    pub target: OsString,
+}
+
+/// `undying report`
+#[derive(Args, Debug)]
+pub struct Report {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: Source,
+    /// Exit with 1 when there is a suspect of this KIND (any, garbage, cycle…)
+    /// and at least this CONFIDENCE (high, medium, low); may be given repeatedly
+    #[arg(long, value_name = "KIND[:CONFIDENCE]")]
+    pub fail_on: Vec<FailOn>,
+}
+
+/// `undying why`
+#[derive(Args, Debug)]
+pub struct Why {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: Source,
+    /// A class (its dotted name or the end of it) or an object's address
+    pub what: String,
+    /// How many chains to show
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
+    pub limit: usize,
+}
+
+/// `undying cycles`
+#[derive(Args, Debug)]
+pub struct Cycles {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: Source,
+    /// Cycles that are alive in the interpreter's own modules too
+    #[arg(long)]
+    pub all: bool,
+    /// How many shapes to show
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    pub limit: usize,
+}
+
+/// `undying top`
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: Source,
+    /// What to group by
+    #[arg(long, value_enum, default_value_t = By::Type)]
+    pub by: By,
+    /// How many rows to show
+    #[arg(short = 'n', long, default_value_t = 30, value_name = "N")]
+    pub limit: usize,
+}
+
+/// What `top` groups by.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum By {
+    /// By class.
+    Type,
+}
+
+/// `undying run`
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "undying run [OPTIONS] SCRIPT [ARGUMENTS]...\n       \
+                            undying run [OPTIONS] -m MODULE [ARGUMENTS]...\n       \
+                            undying run [OPTIONS] -c CODE [ARGUMENTS]..."
+)]
+pub struct Run {
+    /// PROGRAM is a module, as in python -m
+    #[arg(short, conflicts_with = "code")]
+    pub module: bool,
+    /// PROGRAM is code, as in python -c
+    #[arg(short)]
+    pub code: bool,
+    /// The interpreter [default: the active virtual environment's, else python3, else python]
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// Write the report to FILE, not to standard error
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Keep the snapshot too, for further questions
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    /// Exit with 1 when there is a suspect of this KIND (any, garbage, cycle…)
+    /// and at least this CONFIDENCE (high, medium, low); may be given repeatedly
+    #[arg(long, value_name = "KIND[:CONFIDENCE]")]
+    pub fail_on: Vec<FailOn>,
+    /// The program and its arguments, which are left alone
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "PROGRAM"
+    )]
+    pub program: Vec<OsString>,
+}
+
+/// `undying doctor`
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// The process
+    pub pid: String,
+}
