@@ -27,12 +27,7 @@ impl Layout {
     /// `tp_basicsize` agrees.  A class of the same name in another module, or a
     /// subclass with fields of its own, is thus not taken for it.
     pub fn object(&self, type_name: &str, basicsize: u64) -> Option<&'static ObjectLayout> {
-        let i = self
-            .objects
-            .binary_search_by(|object| object.type_name.cmp(type_name))
-            .ok()?;
-        self.objects
-            .get(i)
-            .filter(|object| u64::from(object.size) == basicsize)
+        let i = self.objects.binary_search_by(|object| object.type_name.cmp(type_name)).ok()?;
+        self.objects.get(i).filter(|object| u64::from(object.size) == basicsize)
     }
 }

@@ -1,3 +1,30 @@
-//! placeholder
+//! CPython's heap from outside: finds the interpreter in a process, copies its memory
+//! while it stands still, and walks objects and references into a sink.  It judges
+//! nothing and prints nothing; nothing is ever written to the target.
 
+mod allocator;
+mod builtin;
+mod capture;
+mod class;
+mod collector;
+mod data;
+mod discover;
+mod emit;
+mod index;
+mod interpreter;
 pub mod layout;
+mod locate;
+mod object;
+mod origin;
+mod proof;
+mod select;
+mod size;
+mod space;
+mod statics;
+mod text;
+mod visit;
+mod walk;
+
+pub use capture::{CaptureError, Options, Target};
+pub use locate::{OpenError, Runtime};
+pub use select::supported;

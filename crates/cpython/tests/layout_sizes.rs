@@ -149,11 +149,8 @@ fn interpreters() -> Vec<PathBuf> {
     let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
     let root = root.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pyenv")));
     let versions = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok());
-    let mut found: Vec<PathBuf> = versions
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin/python3")))
-        .collect();
+    let mut found: Vec<PathBuf> =
+        versions.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path().join("bin/python3"))).collect();
     found.push(PathBuf::from("/usr/bin/python3"));
     found.retain(|path| path.exists());
     found.sort();
@@ -167,10 +164,7 @@ fn table_for(python: &Path) -> Option<&'static Layout> {
                    print(*sys.version_info[:3], int(bool(v.get('Py_DEBUG') or v.get('Py_GIL_DISABLED'))))";
     let output = Command::new(python).args(["-c", program]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let numbers: Vec<u8> = text
-        .split_whitespace()
-        .filter_map(|n| n.parse().ok())
-        .collect();
+    let numbers: Vec<u8> = text.split_whitespace().filter_map(|n| n.parse().ok()).collect();
     let [major, minor, patch, 0] = numbers[..] else {
         return None;
     };
@@ -190,19 +184,8 @@ fn ask(python: &Path, table: &Layout) -> Said {
         .expect("the interpreter starts");
     let mut input = child.stdin.take().expect("piped");
     for object in table.objects {
-        let offsets: Vec<String> = object
-            .refs
-            .iter()
-            .map(|(_, offset)| offset.to_string())
-            .collect();
-        writeln!(
-            input,
-            "{} {} {}",
-            object.type_name,
-            object.size,
-            offsets.join(",")
-        )
-        .expect("it reads");
+        let offsets: Vec<String> = object.refs.iter().map(|(_, offset)| offset.to_string()).collect();
+        writeln!(input, "{} {} {}", object.type_name, object.size, offsets.join(",")).expect("it reads");
     }
     drop(input);
     let output = child.wait_with_output().expect("it ends");
@@ -241,10 +224,7 @@ fn each(check: impl Fn(&Path, &Layout, Said)) {
 #[test]
 fn a_builtin_type_is_as_big_as_its_structure() {
     each(|python, table, said| {
-        let known = table
-            .objects
-            .iter()
-            .filter(|object| said.sizes.contains_key(object.type_name));
+        let known = table.objects.iter().filter(|object| said.sizes.contains_key(object.type_name));
         let known: Vec<_> = known.collect();
         let wrong: Vec<_> = known
             .iter()
@@ -257,28 +237,15 @@ fn a_builtin_type_is_as_big_as_its_structure() {
         let drift = if said.patch == table.patch { 0 } else { 1 };
         assert!(wrong.len() <= drift, "{}: {wrong:?}", python.display());
         // Some names are spelled otherwise in other versions; most must be there.
-        assert!(
-            known.len() * 10 > table.objects.len() * 8,
-            "{}: {} types",
-            python.display(),
-            known.len()
-        );
+        assert!(known.len() * 10 > table.objects.len() * 8, "{}: {} types", python.display(), known.len());
     });
 }
 
 #[test]
 fn no_reference_the_collector_knows_is_missing() {
     each(|python, table, said| {
-        assert!(
-            said.lost.is_empty(),
-            "{}: {:?}",
-            python.display(),
-            said.lost
-        );
-        let seen = table
-            .objects
-            .iter()
-            .filter(|object| said.seen.iter().any(|name| name == object.type_name));
+        assert!(said.lost.is_empty(), "{}: {:?}", python.display(), said.lost);
+        let seen = table.objects.iter().filter(|object| said.seen.iter().any(|name| name == object.type_name));
         assert!(seen.count() > 80, "{}: too few instances", python.display());
     });
 }
@@ -286,11 +253,7 @@ fn no_reference_the_collector_knows_is_missing() {
 /// What `tp_basicsize` is made of, for the types whose structures are read field by field.
 fn basic_sizes(table: &Layout) -> Vec<(&'static str, u32)> {
     let inside = |outer: u32, inner: u32| {
-        if outer == ABSENT {
-            ABSENT
-        } else {
-            outer + inner
-        }
+        if outer == ABSENT { ABSENT } else { outer + inner }
     };
     // A generator and a frame hold an interpreter frame without its locals (3.11 on).
     let frame = inside(table.frame.frame_data, table.iframe.localsplus);
@@ -343,11 +306,7 @@ fn the_structures_read_field_by_field_are_as_big_as_their_types() {
         let mut known = 0;
         for (name, size) in basic_sizes(table) {
             if let Some(sizes) = said.sizes.get(name) {
-                assert!(
-                    sizes.contains(&u64::from(size)),
-                    "{}: {name} {size} {sizes:?}",
-                    python.display()
-                );
+                assert!(sizes.contains(&u64::from(size)), "{}: {name} {size} {sizes:?}", python.display());
                 known += 1;
             }
         }
@@ -358,19 +317,12 @@ fn the_structures_read_field_by_field_are_as_big_as_their_types() {
 #[test]
 fn a_type_is_found_by_name_and_size_together() {
     for table in TABLES {
-        let slice = table
-            .objects
-            .iter()
-            .find(|object| object.type_name == "slice")
-            .expect("every version has it");
+        let slice = table.objects.iter().find(|object| object.type_name == "slice").expect("every version has it");
         assert_eq!(table.object("slice", u64::from(slice.size)), Some(slice));
         assert_eq!(table.object("slice", u64::from(slice.size) + 8), None);
         assert_eq!(table.object("slices", u64::from(slice.size)), None);
         for object in table.objects {
-            assert_eq!(
-                table.object(object.type_name, u64::from(object.size)),
-                Some(object)
-            );
+            assert_eq!(table.object(object.type_name, u64::from(object.size)), Some(object));
         }
     }
 }

@@ -1,0 +1,172 @@
+//! A live Python process as a target: opened, stopped for as long as a copy takes,
+//! walked afterwards.
+
+use std::time::{Duration, SystemTime};
+
+use undying_graph::{Facts, Progress, Sink};
+use undying_memory::{Captured, Memory, Plan, Process, Rest, modules};
+
+use crate::allocator::Allocator;
+use crate::data::DataRanges;
+use crate::locate::{self, OpenError, Runtime};
+use crate::space::Space;
+use crate::walk::{self, WalkError};
+use crate::{collector, select};
+
+/// How often a copy is taken anew when a thread was caught inside the allocator.
+const COPIES: u32 = 3;
+
+/// How to capture.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How often the target may be stopped to find it outside of the collector.
+    pub tries: u32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { tries: 20 }
+    }
+}
+
+/// Why there is no capture.  The target runs on in every case.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// It could not be stopped or copied.
+    #[error("process {pid} could not be copied: {source}")]
+    Copy {
+        /// The process.
+        pid: i32,
+        /// Why.
+        source: undying_memory::CaptureError,
+    },
+    /// Its structures are not what any layout says.
+    #[error(
+        "process {pid} was copied, but its heap could not be made sense of ({why}); please report this with its Python version"
+    )]
+    Misfit {
+        /// The process.
+        pid: i32,
+        /// What did not fit.
+        why: String,
+    },
+    /// The sink could not take more.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Told to stop.
+    #[error("interrupted; nothing was written")]
+    Cancelled,
+}
+
+/// A live Python process.
+#[derive(Debug)]
+pub struct Target {
+    process: Process,
+    runtime: Runtime,
+}
+
+impl Target {
+    /// Find the interpreter in a process.  Nothing is stopped.
+    pub fn open(pid: i32) -> Result<Target, OpenError> {
+        let process = Process::open(pid)?;
+        let mappings = process.mappings().map_err(|source| OpenError::Io { pid, source })?;
+        let runtime = locate::locate(&process, &mappings)?;
+        Ok(Target { process, runtime })
+    }
+
+    /// The interpreter that was found.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Stop, copy, let go; then walk the copy into the sink.
+    pub fn capture<S: Sink + ?Sized>(
+        &self,
+        options: &Options,
+        progress: &dyn Progress,
+        sink: &mut S,
+    ) -> Result<(), CaptureError> {
+        let pid = self.process.pid();
+        progress.phase("copying memory", 0);
+        let (captured, torn) = self.copy(options)?;
+        let data = DataRanges::new(&modules(&self.process, &captured.mappings));
+        let facts = self.facts(&captured, torn);
+        let walked = walk::walk(&captured, &self.process, &self.runtime, &data, facts, sink, progress);
+        walked.map_err(|e| match e {
+            WalkError::Misfit(why) => CaptureError::Misfit { pid, why },
+            WalkError::Io(e) => CaptureError::Io(e),
+            WalkError::Cancelled => CaptureError::Cancelled,
+        })
+    }
+
+    /// A copy with nobody inside the collector or the allocator, if that can be had.
+    fn copy(&self, options: &Options) -> Result<(Captured, u64), CaptureError> {
+        let pid = self.process.pid();
+        let plan = Plan { try_times: options.tries.max(1), ..Plan::default() };
+        let (mut paused, mut stops, mut left) = (Duration::ZERO, 0, COPIES);
+        loop {
+            let captured = self.process.capture(&plan, &mut |memory| self.at_rest(memory));
+            let mut captured = captured.map_err(|source| CaptureError::Copy { pid, source })?;
+            paused += captured.paused;
+            stops += captured.stops;
+            let torn = self.torn_pools(&captured);
+            left -= 1;
+            if torn == 0 || left == 0 {
+                (captured.paused, captured.stops) = (paused, stops);
+                return Ok((captured, torn));
+            }
+        }
+    }
+
+    /// Whether a collection is under way: it keeps counts of its own in the lists.
+    fn at_rest(&self, memory: &dyn Memory) -> Rest {
+        let l = &self.runtime.layout;
+        let word = |a: u64, o: u32| memory.word(a.wrapping_add(u64::from(o))).unwrap_or(0);
+        let mut interpreter = word(self.runtime.address, l.runtime.interpreters_head);
+        for _ in 0..256 {
+            if interpreter == 0 {
+                break;
+            }
+            let state = collector::state_address(l, self.runtime.address, interpreter);
+            if memory.half(state.wrapping_add(u64::from(l.gc_state.collecting))).is_ok_and(|c| c != 0) {
+                return Rest::Busy("a collection");
+            }
+            interpreter = word(interpreter, l.interp.next);
+        }
+        Rest::AtRest
+    }
+
+    /// Pools of the small-object allocator whose counts do not add up.
+    fn torn_pools(&self, captured: &Captured) -> u64 {
+        let space = Space::new(&captured.image, &self.process);
+        let pool_bytes = select::pool_bytes(&self.runtime.layout);
+        let allocator = Allocator::new(&space, &self.runtime.layout, pool_bytes);
+        let anonymous = |a: u64| captured.mappings.find(a).is_some_and(|m| !m.is_file());
+        let parts = captured.image.segments().iter().map(|s| (s.start, s.end)).filter(|s| anonymous(s.0));
+        allocator.torn_pools(parts).0
+    }
+
+    fn facts(&self, captured: &Captured, torn: u64) -> Facts {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut facts = Facts {
+            captured_at: now.as_secs_f64(),
+            flavour: self.runtime.layout.flavour.to_owned(),
+            layout: self.runtime.found.clone(),
+            pid: i64::from(self.process.pid()),
+            program: self.process.program(),
+            host: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+            paused_seconds: captured.paused.as_secs_f64(),
+            stops: captured.stops,
+            at_rest: captured.at_rest && torn == 0,
+            copied_bytes: captured.copied_bytes,
+            resident_bytes: captured.resident_bytes,
+            ..Facts::default()
+        };
+        for (kind, count) in [("unreadable-memory", captured.faults), ("torn-pool", torn)] {
+            if count > 0 {
+                facts.defects.insert(kind.into(), count);
+            }
+        }
+        facts
+    }
+}

@@ -1,0 +1,57 @@
+//! Lists, tuples, deques and other rows of references.
+
+use undying_graph::EdgeKind;
+
+use crate::class::Class;
+use crate::object;
+use crate::space::Body;
+use crate::visit::{Context, Name, Out};
+
+/// A row of `count` references from a byte offset on.
+pub fn items<O: Out>(body: Body, offset: u32, count: u64, out: &mut O) {
+    for (i, item) in body.words(offset, count).enumerate() {
+        out.exact(item, EdgeKind::Item, Name::Index(i as u64));
+    }
+}
+
+/// `list`: items in a block of their own (`Include/cpython/listobject.h`).
+pub fn list<O: Out>(cx: &Context, body: Body, out: &mut O) {
+    let count = body.signed(object::SIZE).max(0) as u64;
+    if count > 0 {
+        items(cx.space.body_or_empty(body.word(cx.layout.list.item)), 0, count, out);
+    }
+}
+
+/// `tuple` and its subclasses; a structure sequence has hidden items behind the
+/// visible ones ([`Class::hidden_items`]).
+pub fn tuple<O: Out>(cx: &Context, class: &Class, body: Body, out: &mut O) {
+    let count = (body.signed(object::SIZE).max(0) as u64).max(class.hidden_items);
+    items(body, cx.layout.tuple.item, count, out);
+}
+
+/// `collections.deque`: blocks in a doubly linked list (`Modules/_collectionsmodule.c`).
+pub fn deque<O: Out>(cx: &Context, body: Body, out: &mut O) {
+    let (d, b) = (&cx.layout.deque, &cx.layout.deque_block);
+    let per_block = (b.rightlink.saturating_sub(b.data) / 8) as u64;
+    let mut left = body.signed(object::SIZE).max(0) as u64;
+    let mut at = body.word(d.leftblock);
+    let mut index = body.word(d.leftindex).min(per_block);
+    let mut position = 0;
+    while left > 0 && per_block > 0 {
+        let Some(block) = cx.space.body(at) else { break };
+        let here = left.min(per_block - index);
+        for item in block.words(b.data + (index * 8) as u32, here) {
+            out.exact(item, EdgeKind::Item, Name::Index(position));
+            position += 1;
+        }
+        left -= here;
+        index = 0;
+        at = block.word(b.rightlink);
+    }
+}
+
+/// The shared buffer of `itertools.tee` iterators.
+pub fn tee_data<O: Out>(cx: &Context, body: Body, out: &mut O) {
+    let t = &cx.layout.tee_data;
+    items(body, t.values, u64::from(body.half(t.numread)).min(57), out);
+}

@@ -1,0 +1,234 @@
+//! From a frozen copy to the sink: interpreters and roots, objects, rows.  This file
+//! alone decides order.
+
+use std::io;
+
+use undying_graph::{Cancelled, Facts, LabelId, NodeId, Progress, RegionRow, Root, RootKind, Sink, Tail, TypeRow};
+use undying_memory::{Captured, Memory};
+
+use crate::allocator::Allocator;
+use crate::class::Classes;
+use crate::collector::{self, Collector};
+use crate::data::DataRanges;
+use crate::discover::{Discovery, Found};
+use crate::emit::{Emit, EmitError, Emitted};
+use crate::index::Index;
+use crate::interpreter::{self, Held};
+use crate::locate::Runtime;
+use crate::object::flag;
+use crate::origin::Modules;
+use crate::select::Shape;
+use crate::space::Space;
+use crate::statics::StaticTypes;
+use crate::visit::Context;
+use crate::{layout::ABSENT, proof};
+
+/// Why the walk gave up.
+#[derive(Debug)]
+pub enum WalkError {
+    /// The target is not what the layout says.
+    Misfit(String),
+    /// The sink could not take more.
+    Io(io::Error),
+    /// Told to stop.
+    Cancelled,
+}
+
+impl From<Cancelled> for WalkError {
+    fn from(_: Cancelled) -> Self {
+        WalkError::Cancelled
+    }
+}
+
+impl From<io::Error> for WalkError {
+    fn from(e: io::Error) -> Self {
+        WalkError::Io(e)
+    }
+}
+
+impl From<EmitError> for WalkError {
+    fn from(e: EmitError) -> Self {
+        match e {
+            EmitError::Io(e) => WalkError::Io(e),
+            EmitError::Cancelled(_) => WalkError::Cancelled,
+        }
+    }
+}
+
+/// How many interpreters, threads; what the collectors say.
+struct Survey {
+    held: Vec<Held>,
+    collectors: Vec<Collector>,
+    threads: u32,
+    interpreters: u32,
+}
+
+/// Walk the copy and fill the sink.  `facts` comes with what the capture knows.
+pub fn walk<S: Sink + ?Sized>(
+    captured: &Captured,
+    live: &dyn Memory,
+    runtime: &Runtime,
+    data: &DataRanges,
+    mut facts: Facts,
+    sink: &mut S,
+    progress: &dyn Progress,
+) -> Result<(), WalkError> {
+    let space = Space::new(&captured.image, live);
+    let layout = &runtime.layout;
+    let first = space.body_or_empty(runtime.address).word(layout.runtime.interpreters_head);
+    let classes = Classes::new(StaticTypes::read(&space, layout, first));
+    let shape = Shape::of(layout, &classes);
+    let interned = interned_tables(&space, layout.interp.interned_strings, first);
+    let cx = Context { space: &space, layout, shape, classes: &classes, statics: data, interned: &interned };
+    facts.python = proof::prove(&cx, first).map_err(WalkError::Misfit)?;
+    let survey = survey(&cx, runtime, captured)?;
+    let allocator = Allocator::new(&space, layout, shape.pool_bytes);
+    progress.phase("finding objects", 0);
+    let (objects, found) = discover(&cx, &allocator, &survey, progress)?;
+    let index = Index::new(objects);
+    let emitted = Emit::new(&cx, &allocator, &found, &index, sink).run(progress)?;
+    fill(&mut facts, &survey, &found, &emitted);
+    let tail = Tail {
+        roots: roots(&cx, &survey, &index, &emitted, sink),
+        types: types(&cx, &index, first, sink),
+        named: emitted.named,
+        regions: regions(captured),
+        facts,
+    };
+    Ok(sink.finish(tail)?)
+}
+
+/// The dictionaries of interned strings (3.12 on): their references are not counted.
+fn interned_tables(space: &Space, offset: u32, interpreter: u64) -> Vec<u64> {
+    let table = if offset == ABSENT { 0 } else { space.body_or_empty(interpreter).word(offset) };
+    if table == 0 { Vec::new() } else { vec![table] }
+}
+
+fn survey(cx: &Context, runtime: &Runtime, captured: &Captured) -> Result<Survey, WalkError> {
+    let mut survey = Survey { held: Vec::new(), collectors: Vec::new(), threads: 0, interpreters: 0 };
+    for interpreter in interpreter::interpreters(cx, runtime.address) {
+        let state = collector::state_address(cx.layout, runtime.address, interpreter);
+        if !survey.collectors.iter().any(|c| c.state == state) {
+            let collector = collector::read(cx.space, cx.layout, state);
+            survey
+                .collectors
+                .push(collector.ok_or_else(|| WalkError::Misfit("the collector's lists are not linked".into()))?);
+        }
+        survey.threads += interpreter::threads(cx, interpreter).len() as u32;
+        survey.interpreters += 1;
+        survey.held.extend(interpreter::held(cx, interpreter, state, &captured.threads));
+    }
+    if survey.interpreters == 0 {
+        return Err(WalkError::Misfit("it has no interpreter".into()));
+    }
+    Ok(survey)
+}
+
+fn discover(
+    cx: &Context,
+    allocator: &Allocator,
+    survey: &Survey,
+    progress: &dyn Progress,
+) -> Result<(crate::index::AddressSet, Found), WalkError> {
+    let mut pass = Discovery::new(cx, allocator, progress);
+    for c in &survey.collectors {
+        for (i, head) in c.generations.iter().enumerate() {
+            pass.seed_list(*head, i == 0, false)?;
+        }
+        if c.permanent != 0 {
+            pass.seed_list(c.permanent, false, true)?;
+        }
+    }
+    for held in &survey.held {
+        if held.certain {
+            pass.seed(held.target)?;
+        } else {
+            pass.seed_if_object(held.target);
+        }
+    }
+    Ok(pass.finish()?)
+}
+
+fn fill(facts: &mut Facts, survey: &Survey, found: &Found, emitted: &Emitted) {
+    facts.threads = survey.threads;
+    facts.interpreters = survey.interpreters;
+    if let Some(c) = survey.collectors.first() {
+        facts.gc_enabled = Some(c.enabled);
+        facts.gc_thresholds = c.thresholds.clone();
+        facts.gc_counts = c.counts.clone();
+        if c.by_shape {
+            facts.layout.push_str("; collector's lists found by shape");
+        }
+    }
+    for (kind, count) in [
+        ("not-an-object", found.broken),
+        ("collector-link", found.wrong_links),
+        ("dangling-reference", emitted.dangling),
+    ] {
+        if count > 0 {
+            *facts.defects.entry(kind.into()).or_default() += count;
+        }
+    }
+}
+
+fn roots<S: Sink + ?Sized>(cx: &Context, survey: &Survey, index: &Index, emitted: &Emitted, sink: &mut S) -> Vec<Root> {
+    let id = |a: u64| index.id(cx.space.image, a).map(NodeId);
+    let mut roots: Vec<Root> = survey
+        .held
+        .iter()
+        .filter_map(|h| Some(Root { node: id(h.target)?, kind: h.kind, label: sink.label(&h.label) }))
+        .collect();
+    let statics = emitted.statics.iter();
+    roots.extend(statics.map(|&node| Root { node, kind: RootKind::Static, label: LabelId::NONE }));
+    roots
+}
+
+fn types<S: Sink + ?Sized>(cx: &Context, index: &Index, interpreter: u64, sink: &mut S) -> Vec<TypeRow> {
+    let modules = Modules::read(cx, cx.space.body_or_empty(interpreter).word(cx.layout.interp.modules));
+    let classes = (0..cx.classes.len() as u32).filter_map(|n| cx.classes.get(n));
+    let row = |c: &crate::class::Class, sink: &mut S| {
+        let (origin, file) = modules.origin(cx, c);
+        TypeRow {
+            name: sink.label(&cx.classes.text(c.name)),
+            object: index.id(cx.space.image, c.address).map(NodeId),
+            basic_bytes: u64::from(c.basicsize),
+            item_bytes: u64::from(c.itemsize),
+            module_file: file.map_or(LabelId::NONE, |f| sink.label(&f)),
+            origin,
+            has_gc: c.has(flag::HAVE_GC),
+            has_del: c.has_del,
+        }
+    };
+    classes.map(|c| row(c, sink)).collect()
+}
+
+/// The address space, and what is plain to say of each part.
+fn regions(captured: &Captured) -> Vec<RegionRow> {
+    let claim = |m: &undying_memory::Mapping| match m.path.as_str() {
+        "[heap]" => "heap",
+        p if p.starts_with("[stack") => "stack",
+        p if p.starts_with('[') => "kernel",
+        "" => "anonymous",
+        _ if m.perms.x => "text",
+        _ if m.perms.w => "data",
+        _ => "file",
+    };
+    let bit = |on: bool, c: char| if on { c } else { '-' };
+    let row = |m: &undying_memory::Mapping| RegionRow {
+        start: m.start,
+        end: m.end,
+        permissions: [
+            bit(m.perms.r, 'r'),
+            bit(m.perms.w, 'w'),
+            bit(m.perms.x, 'x'),
+            if m.perms.private { 'p' } else { 's' },
+        ]
+        .iter()
+        .collect(),
+        offset: m.offset,
+        path: m.path.clone(),
+        resident_bytes: None,
+        claim: claim(m).to_owned(),
+    };
+    captured.mappings.iter().map(row).collect()
+}
