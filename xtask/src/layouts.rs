@@ -37,8 +37,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let mut tables = Vec::new();
     for build in Build::read_all(&directory)? {
         let path = directory.join(build.file_name());
-        let derived =
-            derive(&wanted, &build).with_context(|| format!("layouts of {}", build.version))?;
+        let derived = derive(&wanted, &build).with_context(|| format!("layouts of {}", build.version))?;
         let mut table = match derived {
             Some(table) => table,
             None => Table::read(&path)?,
@@ -55,18 +54,11 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         tables.push(table);
     }
     tables.sort_by_key(|table| (table.numbers(), table.flavour != "default", table.patches.0));
-    files.push((
-        root.join("crates/cpython/src/layout/tables.rs"),
-        emit::tables(&wanted, &tables)?,
-    ));
+    files.push((root.join("crates/cpython/src/layout/tables.rs"), emit::tables(&wanted, &tables)?));
     for name in missing_everywhere(&wanted, &tables) {
         println!("layouts: {name} of fields.toml is in no version");
     }
-    if arguments.check {
-        compare(root, &files)
-    } else {
-        write(&files)
-    }
+    if arguments.check { compare(root, &files) } else { write(&files) }
 }
 
 /// What fields.toml asks for in vain: meant for a version to come, or misspelt.
@@ -74,24 +66,14 @@ fn missing_everywhere(wanted: &Wanted, tables: &[Table]) -> Vec<String> {
     let mut missing = Vec::new();
     for (name, group) in &wanted.group {
         for field in group.fields.keys() {
-            let has = |table: &Table| {
-                table
-                    .group
-                    .get(name)
-                    .is_some_and(|group| group.fields.contains_key(field))
-            };
+            let has = |table: &Table| table.group.get(name).is_some_and(|group| group.fields.contains_key(field));
             if !tables.iter().any(has) {
                 missing.push(format!("{name}.{field}"));
             }
         }
     }
     for object in &wanted.object {
-        let has = |table: &Table| {
-            table
-                .object
-                .iter()
-                .any(|known| known.type_name == object.type_name)
-        };
+        let has = |table: &Table| table.object.iter().any(|known| known.type_name == object.type_name);
         if !tables.iter().any(has) {
             missing.push(format!("object {}", object.type_name));
         }
@@ -116,10 +98,7 @@ fn derive(wanted: &Wanted, build: &Build) -> Result<Option<Table>> {
         }
     }
     let (group, object) = extract::extract(wanted, &types)?;
-    let sources = group
-        .values()
-        .map(|group| &group.source)
-        .chain(object.iter().map(|object| &object.source));
+    let sources = group.values().map(|group| &group.source).chain(object.iter().map(|object| &object.source));
     let sources: BTreeSet<String> = sources.cloned().collect();
     let table = Table {
         version: build.minor().to_string(),
@@ -143,21 +122,13 @@ fn witness(table: &Table, include: &Path, reference: bool) -> Result<()> {
     let Some(version) = probe::version(include) else {
         return Ok(());
     };
-    let patch = version
-        .rsplit('.')
-        .next()
-        .and_then(|patch| patch.parse::<u8>().ok());
-    if table.flavour != "default"
-        || !patch.is_some_and(|patch| (table.patches.0..=table.patches.1).contains(&patch))
-    {
+    let patch = version.rsplit('.').next().and_then(|patch| patch.parse::<u8>().ok());
+    if table.flavour != "default" || !patch.is_some_and(|patch| (table.patches.0..=table.patches.1).contains(&patch)) {
         return Ok(());
     }
     let probed = probe::compare(table, include).with_context(|| format!("headers of {version}"))?;
     let (compared, differences) = (probed.compared, &probed.differences);
-    println!(
-        "layouts: headers of {version}: {compared} numbers compared, {} differ",
-        differences.len()
-    );
+    println!("layouts: headers of {version}: {compared} numbers compared, {} differ", differences.len());
     for difference in differences {
         println!("layouts: {version}: {difference}");
     }
@@ -178,21 +149,12 @@ fn write(files: &[(PathBuf, String)]) -> Result<()> {
 }
 
 fn compare(root: &Path, files: &[(PathBuf, String)]) -> Result<()> {
-    let differs = |(path, text): &&(PathBuf, String)| {
-        std::fs::read_to_string(path).ok().as_ref() != Some(text)
-    };
-    let names = files.iter().filter(differs).map(|(path, _)| {
-        path.strip_prefix(root)
-            .unwrap_or(path)
-            .display()
-            .to_string()
-    });
+    let differs = |(path, text): &&(PathBuf, String)| std::fs::read_to_string(path).ok().as_ref() != Some(text);
+    let names =
+        files.iter().filter(differs).map(|(path, _)| path.strip_prefix(root).unwrap_or(path).display().to_string());
     let names: Vec<String> = names.collect();
     if !names.is_empty() {
-        bail!(
-            "{} out of date; run `cargo xtask layouts`",
-            names.join(", ")
-        );
+        bail!("{} out of date; run `cargo xtask layouts`", names.join(", "));
     }
     Ok(())
 }

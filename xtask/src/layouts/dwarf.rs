@@ -81,14 +81,8 @@ impl Types {
     /// How C spells a structure of this name: a typedef as it is, a tag with its keyword.
     pub fn spelling(&self, name: &str) -> String {
         let named = self.by_name.get(name).into_iter().flatten();
-        let is_typedef = |id: &TypeId| {
-            matches!(self.types[id.0].kind, Kind::Alias(_)) && self.record(*id).is_some()
-        };
-        if named.into_iter().any(is_typedef) {
-            name.to_string()
-        } else {
-            format!("struct {name}")
-        }
+        let is_typedef = |id: &TypeId| matches!(self.types[id.0].kind, Kind::Alias(_)) && self.record(*id).is_some();
+        if named.into_iter().any(is_typedef) { name.to_string() } else { format!("struct {name}") }
     }
 
     /// The structure behind typedefs and qualifiers.
@@ -107,10 +101,7 @@ impl Types {
 
     fn definition(&self, tag: &str) -> Option<TypeId> {
         let named = self.by_name.get(tag)?;
-        named
-            .iter()
-            .copied()
-            .find(|id| matches!(self.types[id.0].kind, Kind::Record { .. }))
+        named.iter().copied().find(|id| matches!(self.types[id.0].kind, Kind::Record { .. }))
     }
 
     /// The size of a structure in bytes.
@@ -128,9 +119,7 @@ impl Types {
 
     /// The file name of the ELF file a structure was read from.
     pub fn source(&self, id: TypeId) -> &str {
-        self.objects
-            .get(self.types[id.0].object)
-            .map_or("", String::as_str)
+        self.objects.get(self.types[id.0].object).map_or("", String::as_str)
     }
 
     fn members(&self, id: TypeId) -> &[Member] {
@@ -149,29 +138,20 @@ impl Types {
         let place = self.direct(record, first, 0)?;
         let Some(rest) = rest else { return Some(place) };
         let inner = self.member(self.record(place.target)?, rest)?;
-        Some(Place {
-            offset: place.offset + inner.offset,
-            target: inner.target,
-        })
+        Some(Place { offset: place.offset + inner.offset, target: inner.target })
     }
 
     fn direct(&self, record: TypeId, name: &str, depth: u32) -> Option<Place> {
         for member in self.members(record) {
             if member.name.as_deref() == Some(name) {
-                return Some(Place {
-                    offset: member.offset,
-                    target: member.target,
-                });
+                return Some(Place { offset: member.offset, target: member.target });
             }
             if member.name.is_none()
                 && depth < 8
                 && let Some(inner) = self.record(member.target)
                 && let Some(place) = self.direct(inner, name, depth + 1)
             {
-                return Some(Place {
-                    offset: member.offset + place.offset,
-                    target: place.target,
-                });
+                return Some(Place { offset: member.offset + place.offset, target: place.target });
             }
         }
         None
@@ -207,14 +187,7 @@ impl Types {
         found
     }
 
-    fn collect(
-        &self,
-        record: TypeId,
-        prefix: &str,
-        base: u64,
-        depth: u32,
-        found: &mut Vec<(String, u64)>,
-    ) {
+    fn collect(&self, record: TypeId, prefix: &str, base: u64, depth: u32, found: &mut Vec<(String, u64)>) {
         for member in self.members(record) {
             let path = match &member.name {
                 Some(name) if prefix.is_empty() => name.clone(),
@@ -240,9 +213,7 @@ impl Types {
             match self.types[id.0].kind {
                 Kind::Alias(target) => id = target,
                 Kind::Pointer(target) => {
-                    return self
-                        .record(target)
-                        .is_some_and(|record| self.is_object(record));
+                    return self.record(target).is_some_and(|record| self.is_object(record));
                 }
                 _ => return false,
             }

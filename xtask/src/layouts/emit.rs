@@ -8,23 +8,15 @@ use super::table::{GroupTable, Table};
 use super::wanted::{Group, Wanted};
 
 /// Rust words that no field may be called; such a field gets an underscore behind it.
-const RESERVED: [&str; 10] = [
-    "type", "self", "mod", "move", "ref", "use", "async", "yield", "gen", "loop",
-];
+const RESERVED: [&str; 10] = ["type", "self", "mod", "move", "ref", "use", "async", "yield", "gen", "loop"];
 
 fn field_name(name: &str) -> String {
-    if RESERVED.contains(&name) {
-        format!("{name}_")
-    } else {
-        name.to_string()
-    }
+    if RESERVED.contains(&name) { format!("{name}_") } else { name.to_string() }
 }
 
 fn camel(name: &str) -> String {
     let words = name.split('_').filter(|word| !word.is_empty());
-    words
-        .map(|word| word[..1].to_ascii_uppercase() + &word[1..])
-        .collect()
+    words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect()
 }
 
 /// The whole of tables.rs; `tables` in ascending order.
@@ -44,10 +36,7 @@ pub fn tables(wanted: &Wanted, tables: &[Table]) -> Result<String> {
         define_objects(&mut out, table)?;
         define_table(&mut out, wanted, table)?;
     }
-    let names: Vec<String> = tables
-        .iter()
-        .map(|table| constant("LAYOUT", table))
-        .collect::<Result<_>>()?;
+    let names: Vec<String> = tables.iter().map(|table| constant("LAYOUT", table)).collect::<Result<_>>()?;
     let _ = write!(
         out,
         "\n/// Every known layout, ascending by version and first patch.\n\
@@ -70,11 +59,7 @@ fn declare_group(out: &mut String, name: &str, group: &Group) {
     }
     for (field, paths) in &group.fields {
         let paths = paths.all().join("` or `");
-        let _ = writeln!(
-            out,
-            "    /// `{paths}`.\n    pub {}: u32,",
-            field_name(field)
-        );
+        let _ = writeln!(out, "    /// `{paths}`.\n    pub {}: u32,", field_name(field));
     }
     out.push_str("}\n");
 }
@@ -92,20 +77,13 @@ fn declare_layout(out: &mut String, wanted: &Wanted) {
     );
     for (name, group) in &wanted.group {
         let c_names = group.record.all().join("` or `");
-        let _ = writeln!(
-            out,
-            "    /// `{c_names}`.\n    pub {}: {},",
-            field_name(name),
-            camel(name)
-        );
+        let _ = writeln!(out, "    /// `{c_names}`.\n    pub {}: {},", field_name(name), camel(name));
     }
     out.push_str("    /// Simple builtin types, by `tp_name`.\n    pub objects: &'static [ObjectLayout],\n}\n");
 }
 
 fn constant(prefix: &str, table: &Table) -> Result<String> {
-    let (major, minor) = table
-        .numbers()
-        .with_context(|| format!("{:?} is no version", table.version))?;
+    let (major, minor) = table.numbers().with_context(|| format!("{:?} is no version", table.version))?;
     let mut name = format!("{prefix}_{major}_{minor}");
     if table.flavour != "default" {
         name.push('_');
@@ -118,17 +96,9 @@ fn constant(prefix: &str, table: &Table) -> Result<String> {
 }
 
 fn define_objects(out: &mut String, table: &Table) -> Result<()> {
-    let _ = writeln!(
-        out,
-        "\nstatic {}: &[ObjectLayout] = &[",
-        constant("OBJECTS", table)?
-    );
+    let _ = writeln!(out, "\nstatic {}: &[ObjectLayout] = &[", constant("OBJECTS", table)?);
     for object in &table.object {
-        let refs: Vec<String> = object
-            .refs
-            .iter()
-            .map(|(name, offset)| format!("({name:?}, {offset})"))
-            .collect();
+        let refs: Vec<String> = object.refs.iter().map(|(name, offset)| format!("({name:?}, {offset})")).collect();
         let _ = writeln!(
             out,
             "    ObjectLayout {{ type_name: {:?}, size: {}, refs: &[{}] }},",
@@ -168,13 +138,7 @@ fn define_table(out: &mut String, wanted: &Wanted, table: &Table) -> Result<()> 
                 number(found.fields.get(field).map(|(offset, _)| *offset))
             ));
         }
-        let _ = writeln!(
-            out,
-            "    {}: {} {{ {} }},",
-            field_name(name),
-            camel(name),
-            fields.join(", ")
-        );
+        let _ = writeln!(out, "    {}: {} {{ {} }},", field_name(name), camel(name), fields.join(", "));
     }
     let _ = writeln!(out, "    objects: {},\n}};", constant("OBJECTS", table)?);
     Ok(())

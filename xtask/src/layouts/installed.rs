@@ -33,20 +33,11 @@ impl Installed {
         if !prefix.join("bin/python3").exists() {
             return Ok(None);
         }
-        let said = run(
-            &prefix.join("bin/python3"),
-            "import sys,platform;print(sys.hexversion,platform.python_compiler())",
-        )?;
-        let (hexversion, compiler) = said
-            .trim()
-            .split_once(' ')
-            .context("python3 said nothing of its version")?;
+        let said =
+            run(&prefix.join("bin/python3"), "import sys,platform;print(sys.hexversion,platform.python_compiler())")?;
+        let (hexversion, compiler) = said.trim().split_once(' ').context("python3 said nothing of its version")?;
         let hexversion = hexversion.parse().context("python3 said no version")?;
-        Ok(Some(Installed {
-            prefix,
-            hexversion,
-            compiler: compiler.to_string(),
-        }))
+        Ok(Some(Installed { prefix, hexversion, compiler: compiler.to_string() }))
     }
 
     /// The directory of `Python.h`.
@@ -59,27 +50,14 @@ impl Installed {
     pub fn objects(&self, minor: &str) -> Result<Vec<PathBuf>> {
         let lib = self.prefix.join("lib");
         let shared = lib.join(format!("libpython{minor}.so.1.0"));
-        let main = if shared.exists() {
-            shared
-        } else {
-            self.prefix.join(format!("bin/python{minor}"))
-        };
+        let main = if shared.exists() { shared } else { self.prefix.join(format!("bin/python{minor}")) };
         let dynload = lib.join(format!("python{minor}/lib-dynload"));
-        let entries = std::fs::read_dir(&dynload)
-            .with_context(|| format!("cannot list {}", dynload.display()))?;
+        let entries = std::fs::read_dir(&dynload).with_context(|| format!("cannot list {}", dynload.display()))?;
         let mut modules = Vec::new();
         for entry in entries {
             let path = entry?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if name.ends_with(".so")
-                && !name.contains("_test")
-                && !name.starts_with("xx")
-                && !name.starts_with("_xx")
-            {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.ends_with(".so") && !name.contains("_test") && !name.starts_with("xx") && !name.starts_with("_xx") {
                 modules.push(path);
             }
         }
@@ -94,11 +72,7 @@ pub fn run(python: &Path, program: &str) -> Result<String> {
     let output = Command::new(python).args(["-I", "-c", program]).output();
     let output = output.with_context(|| format!("cannot run {}", python.display()))?;
     if !output.status.success() {
-        bail!(
-            "{} failed: {}",
-            python.display(),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("{} failed: {}", python.display(), String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -32,26 +32,12 @@ pub fn compare(table: &Table, include: &Path) -> Result<Probed> {
     let questions = questions(table);
     let said = answers(&program(table, &questions, include), include)?;
     if said.len() != questions.len() {
-        bail!(
-            "the probe printed {} numbers, not {}",
-            said.len(),
-            questions.len()
-        );
+        bail!("the probe printed {} numbers, not {}", said.len(), questions.len());
     }
-    let pairs = questions
-        .iter()
-        .zip(said)
-        .filter(|(question, said)| question.answer != *said);
-    let differences = pairs.map(|(question, said)| {
-        format!(
-            "{}: table {}, headers {said}",
-            question.name, question.answer
-        )
-    });
-    Ok(Probed {
-        compared: questions.len(),
-        differences: differences.collect(),
-    })
+    let pairs = questions.iter().zip(said).filter(|(question, said)| question.answer != *said);
+    let differences =
+        pairs.map(|(question, said)| format!("{}: table {}, headers {said}", question.name, question.answer));
+    Ok(Probed { compared: questions.len(), differences: differences.collect() })
 }
 
 /// Whether a structure is to be had by including headers.
@@ -63,39 +49,25 @@ fn questions(table: &Table) -> Vec<Question> {
     let mut questions = Vec::new();
     for (name, group) in table.group.iter().filter(|(_, group)| public(&group.file)) {
         let mut ask = |what: &str, expression: String, answer: u32| {
-            questions.push(Question {
-                name: format!("{name}.{what}"),
-                expression,
-                answer,
-            });
+            questions.push(Question { name: format!("{name}.{what}"), expression, answer });
         };
         if let Some(size) = group.size {
             ask("size", format!("sizeof({})", group.record), size);
         }
         for (field, (offset, path)) in &group.fields {
-            ask(
-                field,
-                format!("offsetof({}, {path})", group.record),
-                *offset,
-            );
+            ask(field, format!("offsetof({}, {path})", group.record), *offset);
         }
     }
     for object in table.object.iter().filter(|object| public(&object.file)) {
         let name = format!("size of {}", object.type_name);
-        questions.push(Question {
-            name,
-            expression: format!("sizeof({})", object.record),
-            answer: object.size,
-        });
+        questions.push(Question { name, expression: format!("sizeof({})", object.record), answer: object.size });
     }
     questions
 }
 
 fn program(table: &Table, questions: &[Question], include: &Path) -> String {
     let groups = table.group.values().map(|group| &group.file);
-    let files: BTreeSet<&String> = groups
-        .chain(table.object.iter().map(|object| &object.file))
-        .collect();
+    let files: BTreeSet<&String> = groups.chain(table.object.iter().map(|object| &object.file)).collect();
     let mut text = String::from("#include <stddef.h>\n#include <stdio.h>\n#include \"Python.h\"\n");
     for file in files.into_iter().filter(|file| public(file)) {
         let name = file.trim_start_matches("Include/");
@@ -107,11 +79,7 @@ fn program(table: &Table, questions: &[Question], include: &Path) -> String {
     }
     text.push_str("int main(void) {\n");
     for question in questions {
-        let _ = writeln!(
-            text,
-            "    printf(\"%zu\\n\", (size_t){});",
-            question.expression
-        );
+        let _ = writeln!(text, "    printf(\"%zu\\n\", (size_t){});", question.expression);
     }
     text.push_str("    return 0;\n}\n");
     text
@@ -123,35 +91,23 @@ fn answers(program: &str, include: &Path) -> Result<Vec<u32>> {
     std::fs::create_dir_all(&directory)?;
     let output = build_and_run(program, include, &directory);
     std::fs::remove_dir_all(&directory)?;
-    output?
-        .lines()
-        .map(|line| line.parse().context("the probe printed no number"))
-        .collect()
+    output?.lines().map(|line| line.parse().context("the probe printed no number")).collect()
 }
 
 fn build_and_run(program: &str, include: &Path, directory: &Path) -> Result<String> {
     let (source, binary) = (directory.join("probe.c"), directory.join("probe"));
     std::fs::write(&source, program)?;
     let mut compiler = Command::new("cc");
-    compiler
-        .arg("-w")
-        .arg("-DPy_BUILD_CORE=1")
-        .arg("-o")
-        .args([&binary, &source]);
+    compiler.arg("-w").arg("-DPy_BUILD_CORE=1").arg("-o").args([&binary, &source]);
     for inner in ["", "internal", "internal/mimalloc"] {
         compiler.arg("-I").arg(include.join(inner));
     }
     let compiled = compiler.output().context("cannot run cc")?;
     if !compiled.status.success() {
         let said = String::from_utf8_lossy(&compiled.stderr);
-        bail!(
-            "cc: {}",
-            said.lines().take(12).collect::<Vec<_>>().join("\n")
-        );
+        bail!("cc: {}", said.lines().take(12).collect::<Vec<_>>().join("\n"));
     }
-    let output = Command::new(&binary)
-        .output()
-        .context("cannot run the probe")?;
+    let output = Command::new(&binary).output().context("cannot run the probe")?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -159,21 +115,12 @@ fn build_and_run(program: &str, include: &Path, directory: &Path) -> Result<Stri
 pub fn version(include: &Path) -> Option<String> {
     let text = std::fs::read_to_string(include.join("patchlevel.h")).ok()?;
     let number = |name: &str| {
-        let mut words = text
-            .lines()
-            .map(str::split_whitespace)
-            .filter_map(|mut words| {
-                (words.next() == Some("#define") && words.next() == Some(name))
-                    .then(|| words.next())
-            });
+        let mut words = text.lines().map(str::split_whitespace).filter_map(|mut words| {
+            (words.next() == Some("#define") && words.next() == Some(name)).then(|| words.next())
+        });
         words.next()?
     };
-    Some(format!(
-        "{}.{}.{}",
-        number("PY_MAJOR_VERSION")?,
-        number("PY_MINOR_VERSION")?,
-        number("PY_MICRO_VERSION")?
-    ))
+    Some(format!("{}.{}.{}", number("PY_MAJOR_VERSION")?, number("PY_MINOR_VERSION")?, number("PY_MICRO_VERSION")?))
 }
 
 /// Where the system keeps the headers of a minor version.

@@ -58,8 +58,7 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Scratch {
-        let path =
-            std::env::temp_dir().join(format!("undying-xtask-{name}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("undying-xtask-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a temporary directory");
         Scratch(path)
     }
@@ -72,17 +71,9 @@ impl Scratch {
 
     /// Compiles the two units with these flags.
     fn program(&self, flags: &[&str]) -> PathBuf {
-        let units = [
-            self.file("a.c", &[HEADER, FIRST].concat()),
-            self.file("b.c", &[HEADER, SECOND].concat()),
-        ];
+        let units = [self.file("a.c", &[HEADER, FIRST].concat()), self.file("b.c", &[HEADER, SECOND].concat())];
         let program = self.0.join("program");
-        let status = Command::new("cc")
-            .args(flags)
-            .args(&units)
-            .arg("-o")
-            .arg(&program)
-            .status();
+        let status = Command::new("cc").args(flags).args(&units).arg("-o").arg(&program).status();
         assert!(status.expect("cc runs").success());
         program
     }
@@ -97,9 +88,7 @@ impl Drop for Scratch {
 fn numbers(program: &Path) -> Vec<u64> {
     let output = Command::new(program).output().expect("it runs");
     let text = String::from_utf8(output.stdout).expect("numbers");
-    text.split_whitespace()
-        .map(|word| word.parse().expect("a number"))
-        .collect()
+    text.split_whitespace().map(|word| word.parse().expect("a number")).collect()
 }
 
 fn wanted(text: &str) -> Wanted {
@@ -127,22 +116,11 @@ fn debug_information_agrees_with_the_compiler() {
             types.member(hidden, "extra").map(|place| place.offset),
             Some(types.size(hidden)),
         ];
-        assert_eq!(
-            read.map(|number| number.expect("found")).to_vec(),
-            numbers(&program),
-            "{version}"
-        );
+        assert_eq!(read.map(|number| number.expect("found")).to_vec(), numbers(&program), "{version}");
         assert_eq!(at("nested.nothing"), None);
         assert_eq!(at("first.nothing"), None);
-        assert_eq!(
-            types.records("hidden").len(),
-            1,
-            "a declaration is no structure"
-        );
-        assert_eq!(
-            (types.spelling("thing"), types.spelling("hidden")),
-            ("thing".into(), "struct hidden".into())
-        );
+        assert_eq!(types.records("hidden").len(), 1, "a declaration is no structure");
+        assert_eq!((types.spelling("thing"), types.spelling("hidden")), ("thing".into(), "struct hidden".into()));
     }
 }
 
@@ -150,14 +128,8 @@ fn debug_information_agrees_with_the_compiler() {
 fn references_are_the_pointers_to_objects() {
     let scratch = Scratch::new("references");
     let mut types = Types::default();
-    types
-        .load(&scratch.program(&["-g"]))
-        .expect("it has debug information");
-    let paths: Vec<String> = types
-        .references(types.records("thing")[0])
-        .into_iter()
-        .map(|(path, _)| path)
-        .collect();
+    types.load(&scratch.program(&["-g"])).expect("it has debug information");
+    let paths: Vec<String> = types.references(types.records("thing")[0]).into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["first", "nested.inner", "constant", "hidden"]);
     assert!(types.is_object(types.records("box_object")[0]));
     assert!(!types.is_object(types.records("plain")[0]));
@@ -167,9 +139,7 @@ fn references_are_the_pointers_to_objects() {
 fn the_structure_with_the_wanted_members_is_taken() {
     let scratch = Scratch::new("twins");
     let mut types = Types::default();
-    types
-        .load(&scratch.program(&["-g"]))
-        .expect("it has debug information");
+    types.load(&scratch.program(&["-g"])).expect("it has debug information");
     let list = wanted(
         "[group.twin]\nstruct = ['nosuch', 'twin']\nsize = true\nfields = { one = 'one', two = 'two' }\n\
          [group.lost]\nstruct = 'nosuch'\nfields = { one = 'one' }\n\
@@ -181,13 +151,8 @@ fn the_structure_with_the_wanted_members_is_taken() {
     assert!(!groups.contains_key("lost"));
     assert_eq!(objects[0].refs, [("content".to_string(), 24)]);
 
-    let vague = wanted(
-        "object = []\n[group.twin]\nstruct = 'twin'\nsize = true\nfields = { one = 'one' }\n",
-    );
-    assert!(
-        extract(&vague, &types).is_err(),
-        "two different structures have the one wanted member"
-    );
+    let vague = wanted("object = []\n[group.twin]\nstruct = 'twin'\nsize = true\nfields = { one = 'one' }\n");
+    assert!(extract(&vague, &types).is_err(), "two different structures have the one wanted member");
 }
 
 #[test]
@@ -199,14 +164,9 @@ fn a_file_without_debug_information_is_an_error() {
 #[test]
 fn the_probe_sees_a_wrong_number() {
     let scratch = Scratch::new("probe");
-    scratch.file(
-        "Python.h",
-        "#pragma once\nstruct pair { long one; char two; long three; };",
-    );
-    scratch.file(
-        "patchlevel.h",
-        "#define PY_MAJOR_VERSION 3\n#define PY_MINOR_VERSION\t4\n#define PY_MICRO_VERSION 5\n",
-    );
+    scratch.file("Python.h", "#pragma once\nstruct pair { long one; char two; long three; };");
+    scratch
+        .file("patchlevel.h", "#define PY_MAJOR_VERSION 3\n#define PY_MINOR_VERSION\t4\n#define PY_MICRO_VERSION 5\n");
     let mut table = Table::read_text(
         "version = '3.4'\nflavour = 'default'\npatch = 5\nhexversion = 0\npatches = [0, 255]\nagrees = []\n\
          sources = []\ncompiler = ''\nobject = []\n\
@@ -218,13 +178,8 @@ fn the_probe_sees_a_wrong_number() {
     assert_eq!((agreed.compared, agreed.differences.len()), (2, 0));
 
     let pair = table.group.get_mut("pair").expect("there");
-    pair.fields
-        .insert("last".to_string(), (8, "three".to_string()));
-    let private = GroupTable {
-        record: "struct nosuch".into(),
-        file: "Objects/x.c".into(),
-        ..pair.clone()
-    };
+    pair.fields.insert("last".to_string(), (8, "three".to_string()));
+    let private = GroupTable { record: "struct nosuch".into(), file: "Objects/x.c".into(), ..pair.clone() };
     table.group.insert("private".to_string(), private);
     let differing = probe::compare(&table, &scratch.0).expect("it compiles");
     assert_eq!(differing.differences, ["pair.last: table 8, headers 16"]);
@@ -237,8 +192,5 @@ fn a_table_reads_back_as_written() {
         [group.pair]\nstruct = 'struct pair'\nfile = 'f'\nsize = 24\nfields.last = [16, 'a.b']\n\
         [[object]]\ntype = 'method-wrapper'\nstruct = 's'\nfile = 'f'\nsize = 8\nrefs = [['__self__', 16]]\n";
     let table = Table::read_text(text).expect("a table");
-    assert_eq!(
-        Table::read_text(&table.text()).expect("written to be read"),
-        table
-    );
+    assert_eq!(Table::read_text(&table.text()).expect("written to be read"), table);
 }

@@ -101,8 +101,7 @@ struct Builds {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))
 }
 
@@ -121,9 +120,7 @@ impl Build {
 
     /// `3.11`.
     pub fn minor(&self) -> &str {
-        self.version
-            .rsplit_once('.')
-            .map_or(&self.version, |(minor, _)| minor)
+        self.version.rsplit_once('.').map_or(&self.version, |(minor, _)| minor)
     }
 
     /// The name of the table's file.

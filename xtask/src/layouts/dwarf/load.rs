@@ -22,10 +22,8 @@ struct Load<'t> {
 impl Types {
     /// Adds the types of an ELF file.  A file without debug information is an error.
     pub fn load(&mut self, path: &Path) -> Result<()> {
-        let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let elf = object::File::parse(&*bytes)
-            .with_context(|| format!("{} is no ELF file", path.display()))?;
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let elf = object::File::parse(&*bytes).with_context(|| format!("{} is no ELF file", path.display()))?;
         if elf.section_by_name(".debug_info").is_none() {
             bail!("{} has no debug information", path.display());
         }
@@ -36,10 +34,7 @@ impl Types {
             })
         })?;
         let dwarf = sections.borrow(|bytes| EndianSlice::new(bytes, LittleEndian));
-        let mut load = Load {
-            types: self,
-            ids: HashMap::new(),
-        };
+        let mut load = Load { types: self, ids: HashMap::new() };
         let mut headers = dwarf.units();
         while let Some(header) = headers.next()? {
             load.unit(&dwarf, &dwarf.unit(header)?)?;
@@ -54,12 +49,7 @@ impl Load<'_> {
     fn id(&mut self, offset: usize) -> TypeId {
         let types = &mut *self.types;
         *self.ids.entry(offset).or_insert_with(|| {
-            types.types.push(Type {
-                name: None,
-                kind: Kind::Other,
-                file: None,
-                object: types.objects.len(),
-            });
+            types.types.push(Type { name: None, kind: Kind::Other, file: None, object: types.objects.len() });
             TypeId(types.types.len() - 1)
         })
     }
@@ -69,10 +59,7 @@ impl Load<'_> {
         let mut open: Vec<(isize, TypeId)> = Vec::new();
         let mut entries = unit.entries();
         while let Some(entry) = entries.next_dfs()? {
-            while open
-                .last()
-                .is_some_and(|(depth, _)| *depth >= entry.depth())
-            {
+            while open.last().is_some_and(|(depth, _)| *depth >= entry.depth()) {
                 open.pop();
             }
             let entry = Entry { dwarf, unit, entry };
@@ -117,10 +104,7 @@ impl Load<'_> {
         let size = entry.number(gimli::DW_AT_byte_size);
         let declared = entry.entry.has_attr(gimli::DW_AT_declaration);
         let kind = match size {
-            Some(size) if !declared => Kind::Record {
-                size,
-                members: Vec::new(),
-            },
+            Some(size) if !declared => Kind::Record { size, members: Vec::new() },
             _ => Kind::Declared,
         };
         let file = match entry.entry.attr_value(gimli::DW_AT_decl_file) {
@@ -130,13 +114,7 @@ impl Load<'_> {
         Ok(self.define(entry.offset(), entry.name()?, kind, file))
     }
 
-    fn define(
-        &mut self,
-        offset: usize,
-        name: Option<String>,
-        kind: Kind,
-        file: Option<String>,
-    ) -> TypeId {
+    fn define(&mut self, offset: usize, name: Option<String>, kind: Kind, file: Option<String>) -> TypeId {
         let id = self.id(offset);
         if let Some(name) = &name {
             self.types.by_name.entry(name.clone()).or_default().push(id);
@@ -155,17 +133,9 @@ impl Load<'_> {
         // A union's members have no location; a bit field has one in bits.
         let offset = entry
             .number(gimli::DW_AT_data_member_location)
-            .or_else(|| {
-                entry
-                    .number(gimli::DW_AT_data_bit_offset)
-                    .map(|bits| bits / 8)
-            })
+            .or_else(|| entry.number(gimli::DW_AT_data_bit_offset).map(|bits| bits / 8))
             .unwrap_or(0);
-        let member = Member {
-            name: entry.name()?,
-            offset,
-            target: self.id(target),
-        };
+        let member = Member { name: entry.name()?, offset, target: self.id(target) };
         if let Kind::Record { members, .. } = &mut self.types.types[parent.0].kind {
             members.push(member);
         }
@@ -194,12 +164,7 @@ impl Entry<'_, '_> {
         let Some(value) = self.entry.attr_value(gimli::DW_AT_name) else {
             return Ok(None);
         };
-        Ok(Some(
-            self.dwarf
-                .attr_string(self.unit, value)?
-                .to_string_lossy()
-                .into_owned(),
-        ))
+        Ok(Some(self.dwarf.attr_string(self.unit, value)?.to_string_lossy().into_owned()))
     }
 
     fn number(&self, name: gimli::DwAt) -> Option<u64> {
@@ -222,25 +187,14 @@ fn source_files(dwarf: &gimli::Dwarf<Reader>, unit: &gimli::Unit<Reader>) -> Res
     };
     let header = program.header();
     // Before DWARF 5 the numbers start at one.
-    let mut files = if header.version() >= 5 {
-        Vec::new()
-    } else {
-        vec![String::new()]
-    };
+    let mut files = if header.version() >= 5 { Vec::new() } else { vec![String::new()] };
     for entry in header.file_names() {
         let mut path = match entry.directory(header) {
-            Some(directory) => dwarf
-                .attr_string(unit, directory)?
-                .to_string_lossy()
-                .into_owned(),
+            Some(directory) => dwarf.attr_string(unit, directory)?.to_string_lossy().into_owned(),
             None => String::new(),
         };
         path.push('/');
-        path.push_str(
-            &dwarf
-                .attr_string(unit, entry.path_name())?
-                .to_string_lossy(),
-        );
+        path.push_str(&dwarf.attr_string(unit, entry.path_name())?.to_string_lossy());
         files.push(from_root(&path));
     }
     Ok(files)
@@ -249,13 +203,8 @@ fn source_files(dwarf: &gimli::Dwarf<Reader>, unit: &gimli::Unit<Reader>) -> Res
 /// What follows the last directory of CPython's source tree in `path`, that
 /// directory included; the file name alone for a path outside of it.
 fn from_root(path: &str) -> String {
-    let parts: Vec<&str> = path
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
-    let roots = [
-        "Include", "Modules", "Objects", "Parser", "Programs", "Python",
-    ];
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let roots = ["Include", "Modules", "Objects", "Parser", "Programs", "Python"];
     match parts.iter().rposition(|part| roots.contains(part)) {
         Some(start) => parts[start..].join("/"),
         None => parts.last().unwrap_or(&"").to_string(),
