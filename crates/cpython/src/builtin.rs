@@ -28,6 +28,7 @@ pub enum Visitor {
     DateTime,
     Time,
     TeeData,
+    Element,
     HamtBitmap,
     HamtArray,
     HamtCollision,
@@ -51,6 +52,8 @@ pub enum SizeRule {
     Deque,
     ByteArray,
     Array,
+    Element,
+    Buffered,
     Decimal,
 }
 
@@ -102,6 +105,9 @@ pub fn known(layout: &Layout, name: &str) -> Option<Known> {
         "datetime.datetime" => (V::DateTime, S::Plain, l.datetime.size),
         "datetime.time" => (V::Time, S::Plain, l.time.size),
         "itertools._tee_dataobject" => (V::TeeData, S::Plain, l.tee_data.size),
+        // what the list's elements hold is told by the cache
+        "functools._lru_list_elem" => (V::Fields, S::Plain, l.lru_elem.size),
+        "xml.etree.ElementTree.Element" => (V::Element, S::Element, l.element.size),
         "hamt_bitmap_node" => (V::HamtBitmap, S::Plain, l.hamt_bitmap.array),
         "hamt_array_node" => (V::HamtArray, S::Plain, l.hamt_array.size),
         "hamt_collision_node" => (V::HamtCollision, S::Plain, l.hamt_collision.array),
@@ -147,7 +153,13 @@ pub fn fixed_fields(layout: &Layout, visitor: Visitor) -> Vec<(&'static str, u32
         ],
         Visitor::Module => vec![("__dict__", l.module.dict), ("__name__", l.module.name)],
         Visitor::Cell => vec![],
-        Visitor::LruCache => vec![("__wrapped__", l.lru_cache.func), ("cache", l.lru_cache.cache)],
+        Visitor::LruCache => vec![
+            ("__wrapped__", l.lru_cache.func),
+            ("cache", l.lru_cache.cache),
+            ("cache_info_type", l.lru_cache.cache_info_type),
+            ("keyword mark", l.lru_cache.kwd_mark),
+            ("element class", l.lru_cache.elem_type),
+        ],
         Visitor::Weakref => vec![("__callback__", l.weakref.callback)],
         Visitor::Generator => vec![
             ("gi_code", l.generator.code),
@@ -163,6 +175,14 @@ pub fn fixed_fields(layout: &Layout, visitor: Visitor) -> Vec<(&'static str, u32
     };
     fields.retain(|f| f.1 != ABSENT);
     fields
+}
+
+/// The measure of a type whose references come from the table of simple types.
+pub fn listed_size(name: &str) -> SizeRule {
+    match name {
+        "_io.BufferedReader" | "_io.BufferedWriter" | "_io.BufferedRandom" => SizeRule::Buffered,
+        _ => SizeRule::Plain,
+    }
 }
 
 /// The sum of two offsets, absent when one is.

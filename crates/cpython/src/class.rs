@@ -177,11 +177,6 @@ impl Classes {
     pub fn text(&self, id: LabelId) -> String {
         self.labels.borrow().text(id).to_owned()
     }
-
-    /// How many names.
-    pub fn label_count(&self) -> usize {
-        self.labels.borrow().len()
-    }
 }
 
 /// Whether a class lies there: its own class is `type` or a subclass of it, and its
@@ -233,8 +228,9 @@ fn read(classes: &Classes, space: &Space, layout: &Layout, address: u64) -> Opti
     plan.cut_weaklist_and_dict(body);
     let heap = flags & flag::HEAP != 0;
     let opaque = !plan.scan.is_empty() || plan.opaque_items;
+    let told_by_owner = name == "functools._lru_list_elem";
     Some(Class {
-        leaf: !heap
+        leaf: (!heap || told_by_owner)
             && !opaque
             && plan.visitor.is_none_or(|v| v == Visitor::Fields)
             && plan.fields.is_empty()
@@ -335,11 +331,14 @@ impl<'p, 'a> Plan<'p, 'a> {
         if let Some(known) = known {
             self.known(known);
         }
-        let listed = self.layout.object(&name, basic);
+        let listed = self.layout.object(&name, basic).filter(|_| known.is_none());
         if let (Some(object), false) = (listed, self.explained) {
             for (label, offset) in object.refs {
                 self.field(*offset, EdgeKind::Attr, Certainty::Exact, label);
             }
+        }
+        if listed.is_some() && self.size.is_none() {
+            self.size = Some(builtin::listed_size(&name));
         }
         let explained = known.is_some() || listed.is_some();
         if !self.explained && !explained {

@@ -34,9 +34,4 @@ impl DataRanges {
     pub fn file_of(&self, address: u64) -> Option<&str> {
         self.files.get(self.find(address)? as usize).map(String::as_str)
     }
-
-    /// The ranges: start, end.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.ranges.iter().map(|r| (r.0, r.1))
-    }
 }

@@ -8,6 +8,7 @@ use undying_graph::{
 };
 
 use crate::allocator::Allocator;
+use crate::builtin::Visitor;
 use crate::class::Class;
 use crate::discover::Found;
 use crate::index::Index;
@@ -39,6 +40,8 @@ pub struct Emitted {
     pub named: Vec<NamedRow>,
     /// Objects in mapped files' data.
     pub statics: Vec<NodeId>,
+    /// Tuples held by a further code object ([`RootKind::Constant`]).
+    pub constants: Vec<NodeId>,
     /// References whose target is no object.
     pub dangling: u64,
     /// Type rows' own objects are looked up by address afterwards.
@@ -55,6 +58,8 @@ pub struct Emit<'e, 'a, S: Sink + ?Sized> {
     edges: Vec<Edge>,
     labels: Labels,
     claimed: FxHashSet<u64>,
+    in_code: bool,
+    shared: FxHashSet<u32>,
     out: Emitted,
 }
 
@@ -82,7 +87,8 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
             codes: FxHashMap::default(),
         };
         let claimed = FxHashSet::default();
-        Emit { cx, allocator, found, index, sink, edges: Vec::new(), labels, claimed, out: Emitted::default() }
+        let (edges, shared, out) = (Vec::new(), FxHashSet::default(), Emitted::default());
+        Emit { cx, allocator, found, index, sink, edges, labels, claimed, in_code: false, shared, out }
     }
 
     /// All objects.
@@ -108,6 +114,7 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         let number = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).unwrap_or(0);
         let Some(class) = cx.classes.get(number) else { return Ok(()) };
         self.edges.clear();
+        self.in_code = class.visitor == Visitor::Code;
         if !class.leaf {
             visit::visit(cx, class, address, body, self);
         }
@@ -199,6 +206,13 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         class.is_some_and(|c| c.flags >> 28 & 1 == 1)
     }
 
+    fn is_tuple(&self, address: u64) -> bool {
+        let cx = self.cx;
+        let class = cx.space.body(address).map_or(0, |b| b.word(object::TYPE));
+        let class = cx.classes.at(cx.space, cx.layout, class).and_then(|n| cx.classes.get(n));
+        class.is_some_and(|c| c.visitor == Visitor::Tuple)
+    }
+
     /// The label of a `str` object that is a name for sure.
     fn text_label(&mut self, address: u64) -> LabelId {
         if let Some(&label) = self.labels.keys.get(&address) {
@@ -236,6 +250,9 @@ impl<S: Sink + ?Sized> Out for Emit<'_, '_, S> {
             self.out.dangling += u64::from(certainty == Certainty::Exact && kind != EdgeKind::Weak);
             return;
         };
+        if self.in_code && self.is_tuple(target) && !self.shared.insert(id) {
+            return self.out.constants.push(NodeId(id));
+        }
         let index = |i: u64| Detail::Index(u32::try_from(i).unwrap_or(u32::MAX));
         let label = |l: LabelId| if l == LabelId::NONE { Detail::None } else { Detail::Label(l) };
         let detail = match name {

@@ -75,7 +75,6 @@ pub fn held(cx: &Context, interpreter: u64, collector: u64, native: &[Thread]) -
         ("codec search cache", i.codec_search_cache),
         ("codec error handlers", i.codec_error_registry),
         ("audit hooks", i.audit_hooks),
-        ("threading module", i.threading_module),
     ] {
         hold(body.word(at), RootKind::Interpreter, label);
     }

@@ -66,6 +66,8 @@ pub struct Shape {
     pub class_labels: ClassLabels,
     /// Of frames.
     pub frame_labels: FrameLabels,
+    /// Of XML elements: tag, text, tail, attrib.
+    pub element_labels: [LabelId; 4],
 }
 
 /// Versions that can be read: `3.8 to 3.13`.
@@ -116,6 +118,7 @@ impl Shape {
                 slots: l("__slots__"),
                 module: l("module"),
             },
+            element_labels: [l("tag"), l("text"), l("tail"), l("attrib")],
             frame_labels: FrameLabels {
                 trace: l("f_trace"),
                 back: l("f_back"),

@@ -39,15 +39,11 @@ fn plain(cx: &Context, class: &Class, body: Body) -> u64 {
     bytes
 }
 
-/// The block of values behind an instance (`_PyInlineValuesSize`, 3.13): one byte a
-/// value for the order of insertion, rounded, and the values.
+/// The block of values behind an instance (`_PyInlineValuesSize`, 3.13): a header, the
+/// values, and one byte a value for the order of insertion, rounded.
 fn inline_values(cx: &Context, class: &Class) -> u64 {
-    let size = match dict::Keys::at(cx.space, cx.layout, class.cached_keys) {
-        Some(keys) => keys.capacity(),
-        None => return 0,
-    };
-    let prefix = (size + u64::from(cx.layout.dict_values.values)).next_multiple_of(8);
-    prefix + size * 8
+    let keys = dict::Keys::at(cx.space, cx.layout, class.cached_keys);
+    keys.map_or(0, |k| k.capacity().next_multiple_of(8) + (k.capacity() + 1) * 8)
 }
 
 fn own(cx: &Context, class: &Class, body: Body) -> u64 {
@@ -71,6 +67,8 @@ fn own(cx: &Context, class: &Class, body: Body) -> u64 {
             let item = cx.space.body_or_empty(body.word(l.array.descr)).half(4);
             basic.saturating_add(body.word(l.array.allocated).saturating_mul(u64::from(item)))
         }
+        SizeRule::Element => basic.saturating_add(element_bytes(cx, body)),
+        SizeRule::Buffered => basic.saturating_add(buffer_bytes(l, body)),
         SizeRule::Decimal => basic.saturating_add(decimal_bytes(body)),
     }
 }
@@ -154,7 +152,7 @@ fn type_bytes(cx: &Context, body: Body) -> u64 {
 
 fn code_bytes(cx: &Context, class: &Class, body: Body) -> u64 {
     let c = &cx.layout.code;
-    let mut bytes = plain(cx, class, body);
+    let mut bytes = plain(cx, class, body).next_multiple_of(8);
     let extra = body.word(c.extra);
     if extra != 0 {
         let count = cx.space.body_or_empty(extra).word(cx.layout.code_extra.count).min(256);
@@ -162,7 +160,7 @@ fn code_bytes(cx: &Context, class: &Class, body: Body) -> u64 {
     }
     if c.cell2arg != ABSENT && body.word(c.cell2arg) != 0 {
         let cells = cx.space.body_or_empty(body.word(c.cellvars)).word(object::SIZE);
-        bytes = bytes.saturating_add(cells.min(1 << 16));
+        bytes = bytes.saturating_add(cells.min(1 << 16) * 8);
     }
     if c.opcache_map != ABSENT && body.word(c.opcache_map) != 0 {
         let codes = cx.space.body_or_empty(body.word(c.code)).word(object::SIZE) / 2;
@@ -191,7 +189,8 @@ fn places(cx: &Context, code: u64) -> u64 {
 fn frame_bytes(cx: &Context, class: &Class, body: Body) -> u64 {
     let f = &cx.layout.frame;
     if f.frame == ABSENT {
-        return u64::from(class.basicsize) + places(cx, body.word(f.code));
+        // one place is in the structure already
+        return u64::from(f.size.saturating_sub(8)) + places(cx, body.word(f.code));
     }
     let inner = cx.space.body_or_empty(body.word(f.frame));
     u64::from(f.frame_data) + u64::from(cx.layout.iframe.localsplus) + places(cx, inner.word(cx.layout.iframe.code))
@@ -213,11 +212,29 @@ fn deque_bytes(l: &Layout, body: Body) -> u64 {
     blocks.saturating_mul(u64::from(l.deque_block.size))
 }
 
+/// Attributes and children of an element (`Modules/_elementtree.c`).
+fn element_bytes(cx: &Context, body: Body) -> u64 {
+    let e = &cx.layout.element_extra;
+    let at = body.word(cx.layout.element.extra);
+    if at == 0 {
+        return 0;
+    }
+    let extra = cx.space.body_or_empty(at);
+    let inline = extra.word(e.children) == at.wrapping_add(u64::from(e.inline_children));
+    let children = if inline { 0 } else { extra.word(e.allocated).min(1 << 40) * 8 };
+    u64::from(e.size).saturating_add(children)
+}
+
+fn buffer_bytes(l: &Layout, body: Body) -> u64 {
+    if body.word(l.buffered.buffer) == 0 { 0 } else { body.word(l.buffered.buffer_size).min(1 << 40) }
+}
+
 /// Digits outside of the object: `mpd_t` follows the hash (offset 24): flags byte,
 /// exponent, digits, length, allocated words at +32, data pointer at +40.
 fn decimal_bytes(body: Body) -> u64 {
     const MPD: u32 = 24;
-    const STATIC_DATA: u8 = 0x40 | 0x80;
+    // static, shared or constant data (mpdecimal.h)
+    const NOT_OWN: u8 = 0x20 | 0x40 | 0x80;
     let flags = body.byte(MPD);
-    if flags & STATIC_DATA != 0 { 0 } else { body.word(MPD + 32).min(1 << 40).saturating_mul(8) }
+    if flags & NOT_OWN != 0 { 0 } else { body.word(MPD + 32).min(1 << 40).saturating_mul(8) }
 }

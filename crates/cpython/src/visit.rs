@@ -118,6 +118,7 @@ pub fn visit<O: Out>(cx: &Context, class: &Class, address: u64, body: Body, out:
         Visitor::DateTime => instance::zoned(body, cx.layout.datetime.hastzinfo, cx.layout.datetime.tzinfo, out),
         Visitor::Time => instance::zoned(body, cx.layout.time.hastzinfo, cx.layout.time.tzinfo, out),
         Visitor::TeeData => sequence::tee_data(cx, body, out),
+        Visitor::Element => instance::element(cx, body, out),
         Visitor::HamtBitmap => sequence::items(body, cx.layout.hamt_bitmap.array, body.word(object::SIZE), out),
         Visitor::HamtArray => sequence::items(body, cx.layout.hamt_array.array, 32, out),
         Visitor::HamtCollision => sequence::items(body, cx.layout.hamt_collision.array, body.word(object::SIZE), out),

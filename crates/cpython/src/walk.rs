@@ -178,6 +178,8 @@ fn roots<S: Sink + ?Sized>(cx: &Context, survey: &Survey, index: &Index, emitted
         .iter()
         .filter_map(|h| Some(Root { node: id(h.target)?, kind: h.kind, label: sink.label(&h.label) }))
         .collect();
+    let shared = sink.label("shared by code objects");
+    roots.extend(emitted.constants.iter().map(|&node| Root { node, kind: RootKind::Constant, label: shared }));
     let statics = emitted.statics.iter();
     roots.extend(statics.map(|&node| Root { node, kind: RootKind::Static, label: LabelId::NONE }));
     roots

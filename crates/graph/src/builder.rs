@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::{Edge, Flags, Graph, LabelId, Labels, NodeId, ObjectRow, Sink, Snapshot, Tail, TypeId, TypeRow};
 use crate::Origin;
+use crate::{Edge, Flags, Graph, LabelId, Labels, NodeId, ObjectRow, Sink, Snapshot, Tail, TypeId, TypeRow};
 
 /// A [`Sink`] that keeps everything in memory.
 #[derive(Debug)]

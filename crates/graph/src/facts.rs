@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::{LabelId, NodeId};
 use crate::edge::named_enum;
+use crate::{LabelId, NodeId};
 
 named_enum! {
     /// Whose code a class or module is.

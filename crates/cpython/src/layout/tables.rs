@@ -83,6 +83,17 @@ pub struct AtexitCallback {
     pub kwargs: u32,
 }
 
+/// C structure `buffered`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Buffered {
+    /// Size of the structure.
+    pub size: u32,
+    /// `buffer`.
+    pub buffer: u32,
+    /// `buffer_size`.
+    pub buffer_size: u32,
+}
+
 /// C structure `PyByteArrayObject`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bytearray {
@@ -495,6 +506,38 @@ pub struct DictValues {
     pub values: u32,
 }
 
+/// C structure `ElementObject`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Element {
+    /// Size of the structure.
+    pub size: u32,
+    /// `extra`.
+    pub extra: u32,
+    /// `tag`.
+    pub tag: u32,
+    /// `tail`.
+    pub tail: u32,
+    /// `text`.
+    pub text: u32,
+}
+
+/// C structure `ElementObjectExtra`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ElementExtra {
+    /// Size of the structure.
+    pub size: u32,
+    /// `allocated`.
+    pub allocated: u32,
+    /// `attrib`.
+    pub attrib: u32,
+    /// `children`.
+    pub children: u32,
+    /// `_children`.
+    pub inline_children: u32,
+    /// `length`.
+    pub length: u32,
+}
+
 /// C structure `_err_stackitem`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExcItem {
@@ -842,8 +885,6 @@ pub struct Interp {
     pub pyexitmodule: u32,
     /// `sysdict`.
     pub sysdict: u32,
-    /// `threading_module`.
-    pub threading_module: u32,
     /// `threads.head` or `tstate_head`.
     pub threads_head: u32,
     /// `threads.main`.
@@ -889,10 +930,16 @@ pub struct LruCache {
     pub size: u32,
     /// `cache`.
     pub cache: u32,
+    /// `cache_info_type`.
+    pub cache_info_type: u32,
     /// `dict`.
     pub dict: u32,
+    /// `lru_list_elem_type`.
+    pub elem_type: u32,
     /// `func`.
     pub func: u32,
+    /// `kwd_mark`.
+    pub kwd_mark: u32,
     /// `maxsize`.
     pub maxsize: u32,
     /// `root.next`.
@@ -1382,6 +1429,8 @@ pub struct Layout {
     pub atexit: Atexit,
     /// `atexit_py_callback` or `atexit_callback`.
     pub atexit_callback: AtexitCallback,
+    /// `buffered`.
+    pub buffered: Buffered,
     /// `PyByteArrayObject`.
     pub bytearray: Bytearray,
     /// `PyBytesObject`.
@@ -1422,6 +1471,10 @@ pub struct Layout {
     pub dict_unicode_entry: DictUnicodeEntry,
     /// `_dictvalues` or `PyDictValues`.
     pub dict_values: DictValues,
+    /// `ElementObject`.
+    pub element: Element,
+    /// `ElementObjectExtra`.
+    pub element_extra: ElementExtra,
     /// `_err_stackitem`.
     pub exc_item: ExcItem,
     /// `PyBaseExceptionObject`.
@@ -1670,6 +1723,7 @@ const LAYOUT_3_8: Layout = Layout {
     async_generator: AsyncGenerator { size: 120, finalizer: 96 },
     atexit: Atexit { size: 16, callback_len: 12, callbacks: 0, ncallbacks: 8 },
     atexit_callback: AtexitCallback { size: 24, args: 8, func: 0, kwargs: 16 },
+    buffered: Buffered { size: 152, buffer: 56, buffer_size: 120 },
     bytearray: Bytearray { size: 56, alloc: 24, bytes: 32, start: 40 },
     bytes: Bytes { size: 40, value: 32 },
     bytesio: Bytesio { size: 64, buf: 16, dict: 40 },
@@ -1690,6 +1744,8 @@ const LAYOUT_3_8: Layout = Layout {
     dict_keys: DictKeys { size: 40, indices: 40, kind: ABSENT, log2_index_bytes: ABSENT, log2_size: ABSENT, lookup: 16, nentries: 32, refcnt: 0, size_field: 8, usable: 24 },
     dict_unicode_entry: DictUnicodeEntry { size: ABSENT, key: ABSENT, value: ABSENT },
     dict_values: DictValues { size: ABSENT, capacity: ABSENT, embedded: ABSENT, size_field: ABSENT, valid: ABSENT, values: ABSENT },
+    element: Element { size: 56, extra: 40, tag: 16, tail: 32, text: 24 },
+    element_extra: ElementExtra { size: 64, allocated: 16, attrib: 0, children: 24, inline_children: 32, length: 8 },
     exc_item: ExcItem { size: 32, previous: 24, traceback: 16, type_: 0, value: 8 },
     exception: Exception { size: 64, args: 24, cause: 48, context: 40, dict: 16, notes: ABSENT, traceback: 32 },
     float: Float { size: 24, value: 16 },
@@ -1704,10 +1760,10 @@ const LAYOUT_3_8: Layout = Layout {
     hamt_collision: HamtCollision { size: 40, array: 32 },
     heap_type: HeapType { size: 880, cached_keys: 872, module: ABSENT, name: 848, qualname: 864, slots: 856, spec_cache: ABSENT, tpname: ABSENT },
     iframe: Iframe { size: ABSENT, builtins: ABSENT, code: ABSENT, frame_obj: ABSENT, func: ABSENT, globals: ABSENT, is_entry: ABSENT, locals: ABSENT, localsplus: ABSENT, owner: ABSENT, prev_instr: ABSENT, previous: ABSENT, stackpointer: ABSENT, stacktop: ABSENT },
-    interp: Interp { size: 2720, after_forkers_child: 2640, after_forkers_parent: 2632, atexit: ABSENT, audit_hooks: 2704, before_forkers: 2624, builtins: 80, builtins_copy: 552, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 136, codec_search_cache: 128, codec_search_path: 120, dict: 544, extra_dict: ABSENT, func_state: ABSENT, gc: ABSENT, id: 16, import_func: 560, importlib: 88, interned_strings: ABSENT, modules: 56, modules_by_index: 64, next: 0, obmalloc: ABSENT, pyexitfunc: 2648, pyexitmodule: 2656, sysdict: 72, threading_module: ABSENT, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
+    interp: Interp { size: 2720, after_forkers_child: 2640, after_forkers_parent: 2632, atexit: ABSENT, audit_hooks: 2704, before_forkers: 2624, builtins: 80, builtins_copy: 552, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 136, codec_search_cache: 128, codec_search_path: 120, dict: 544, extra_dict: ABSENT, func_state: ABSENT, gc: ABSENT, id: 16, import_func: 560, importlib: 88, interned_strings: ABSENT, modules: 56, modules_by_index: 64, next: 0, obmalloc: ABSENT, pyexitfunc: 2648, pyexitmodule: 2656, sysdict: 72, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
     list: List { size: 40, allocated: 32, item: 24 },
     long: Long { size: 32, digit: 24, tag: ABSENT },
-    lru_cache: LruCache { size: 128, cache: 72, dict: 120, func: 88, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: ABSENT },
+    lru_cache: LruCache { size: 128, cache: 72, cache_info_type: 112, dict: 120, elem_type: ABSENT, func: 88, kwd_mark: ABSENT, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: ABSENT },
     lru_elem: LruElem { size: 56, key: 40, next: 24, prev: 16, result: 48 },
     member_def: MemberDef { size: 40, flags: 24, name: 0, offset: 16, type_: 8 },
     memoryview: Memoryview { size: 152, mbuf: 24, shape: 144, view_obj: 64 },
@@ -1897,6 +1953,7 @@ const LAYOUT_3_9: Layout = Layout {
     async_generator: AsyncGenerator { size: 120, finalizer: 96 },
     atexit: Atexit { size: 16, callback_len: 12, callbacks: 0, ncallbacks: 8 },
     atexit_callback: AtexitCallback { size: 24, args: 8, func: 0, kwargs: 16 },
+    buffered: Buffered { size: 152, buffer: 56, buffer_size: 120 },
     bytearray: Bytearray { size: 56, alloc: 24, bytes: 32, start: 40 },
     bytes: Bytes { size: 40, value: 32 },
     bytesio: Bytesio { size: 64, buf: 16, dict: 40 },
@@ -1917,6 +1974,8 @@ const LAYOUT_3_9: Layout = Layout {
     dict_keys: DictKeys { size: 40, indices: 40, kind: ABSENT, log2_index_bytes: ABSENT, log2_size: ABSENT, lookup: 16, nentries: 32, refcnt: 0, size_field: 8, usable: 24 },
     dict_unicode_entry: DictUnicodeEntry { size: ABSENT, key: ABSENT, value: ABSENT },
     dict_values: DictValues { size: ABSENT, capacity: ABSENT, embedded: ABSENT, size_field: ABSENT, valid: ABSENT, values: ABSENT },
+    element: Element { size: 56, extra: 40, tag: 16, tail: 32, text: 24 },
+    element_extra: ElementExtra { size: 64, allocated: 16, attrib: 0, children: 24, inline_children: 32, length: 8 },
     exc_item: ExcItem { size: 32, previous: 24, traceback: 16, type_: 0, value: 8 },
     exception: Exception { size: 64, args: 24, cause: 48, context: 40, dict: 16, notes: ABSENT, traceback: 32 },
     float: Float { size: 24, value: 16 },
@@ -1931,10 +1990,10 @@ const LAYOUT_3_9: Layout = Layout {
     hamt_collision: HamtCollision { size: 40, array: 32 },
     heap_type: HeapType { size: 880, cached_keys: 864, module: 872, name: 840, qualname: 856, slots: 848, spec_cache: ABSENT, tpname: ABSENT },
     iframe: Iframe { size: ABSENT, builtins: ABSENT, code: ABSENT, frame_obj: ABSENT, func: ABSENT, globals: ABSENT, is_entry: ABSENT, locals: ABSENT, localsplus: ABSENT, owner: ABSENT, prev_instr: ABSENT, previous: ABSENT, stackpointer: ABSENT, stacktop: ABSENT },
-    interp: Interp { size: 5656, after_forkers_child: 3472, after_forkers_parent: 3464, atexit: ABSENT, audit_hooks: 3536, before_forkers: 3456, builtins: 880, builtins_copy: 1384, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 928, codec_search_cache: 920, codec_search_path: 912, dict: 1376, extra_dict: ABSENT, func_state: ABSENT, gc: 616, id: 24, import_func: 1392, importlib: 888, interned_strings: ABSENT, modules: 856, modules_by_index: 864, next: 0, obmalloc: ABSENT, pyexitfunc: 3480, pyexitmodule: 3488, sysdict: 872, threading_module: ABSENT, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
+    interp: Interp { size: 5656, after_forkers_child: 3472, after_forkers_parent: 3464, atexit: ABSENT, audit_hooks: 3536, before_forkers: 3456, builtins: 880, builtins_copy: 1384, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 928, codec_search_cache: 920, codec_search_path: 912, dict: 1376, extra_dict: ABSENT, func_state: ABSENT, gc: 616, id: 24, import_func: 1392, importlib: 888, interned_strings: ABSENT, modules: 856, modules_by_index: 864, next: 0, obmalloc: ABSENT, pyexitfunc: 3480, pyexitmodule: 3488, sysdict: 872, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
     list: List { size: 40, allocated: 32, item: 24 },
     long: Long { size: 32, digit: 24, tag: ABSENT },
-    lru_cache: LruCache { size: 136, cache: 72, dict: 120, func: 88, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 128 },
+    lru_cache: LruCache { size: 136, cache: 72, cache_info_type: 112, dict: 120, elem_type: ABSENT, func: 88, kwd_mark: ABSENT, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 128 },
     lru_elem: LruElem { size: 56, key: 40, next: 24, prev: 16, result: 48 },
     member_def: MemberDef { size: 40, flags: 24, name: 0, offset: 16, type_: 8 },
     memoryview: Memoryview { size: 152, mbuf: 24, shape: 144, view_obj: 64 },
@@ -2130,6 +2189,7 @@ const LAYOUT_3_10: Layout = Layout {
     async_generator: AsyncGenerator { size: 112, finalizer: 88 },
     atexit: Atexit { size: 16, callback_len: 12, callbacks: 0, ncallbacks: 8 },
     atexit_callback: AtexitCallback { size: 24, args: 8, func: 0, kwargs: 16 },
+    buffered: Buffered { size: 152, buffer: 56, buffer_size: 120 },
     bytearray: Bytearray { size: 56, alloc: 24, bytes: 32, start: 40 },
     bytes: Bytes { size: 40, value: 32 },
     bytesio: Bytesio { size: 64, buf: 16, dict: 40 },
@@ -2150,6 +2210,8 @@ const LAYOUT_3_10: Layout = Layout {
     dict_keys: DictKeys { size: 40, indices: 40, kind: ABSENT, log2_index_bytes: ABSENT, log2_size: ABSENT, lookup: 16, nentries: 32, refcnt: 0, size_field: 8, usable: 24 },
     dict_unicode_entry: DictUnicodeEntry { size: ABSENT, key: ABSENT, value: ABSENT },
     dict_values: DictValues { size: ABSENT, capacity: ABSENT, embedded: ABSENT, size_field: ABSENT, valid: ABSENT, values: ABSENT },
+    element: Element { size: 56, extra: 40, tag: 16, tail: 32, text: 24 },
+    element_extra: ElementExtra { size: 64, allocated: 16, attrib: 0, children: 24, inline_children: 32, length: 8 },
     exc_item: ExcItem { size: 32, previous: 24, traceback: 16, type_: 0, value: 8 },
     exception: Exception { size: 64, args: 24, cause: 48, context: 40, dict: 16, notes: ABSENT, traceback: 32 },
     float: Float { size: 24, value: 16 },
@@ -2164,10 +2226,10 @@ const LAYOUT_3_10: Layout = Layout {
     hamt_collision: HamtCollision { size: 40, array: 32 },
     heap_type: HeapType { size: 888, cached_keys: 872, module: 880, name: 848, qualname: 864, slots: 856, spec_cache: ABSENT, tpname: ABSENT },
     iframe: Iframe { size: ABSENT, builtins: ABSENT, code: ABSENT, frame_obj: ABSENT, func: ABSENT, globals: ABSENT, is_entry: ABSENT, locals: ABSENT, localsplus: ABSENT, owner: ABSENT, prev_instr: ABSENT, previous: ABSENT, stackpointer: ABSENT, stacktop: ABSENT },
-    interp: Interp { size: 113528, after_forkers_child: 3440, after_forkers_parent: 3432, atexit: 3488, audit_hooks: 3504, before_forkers: 3424, builtins: 880, builtins_copy: 1352, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 928, codec_search_cache: 920, codec_search_path: 912, dict: 1344, extra_dict: ABSENT, func_state: ABSENT, gc: 616, id: 24, import_func: 1360, importlib: 888, interned_strings: ABSENT, modules: 856, modules_by_index: 864, next: 0, obmalloc: ABSENT, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 872, threading_module: ABSENT, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
+    interp: Interp { size: 113528, after_forkers_child: 3440, after_forkers_parent: 3432, atexit: 3488, audit_hooks: 3504, before_forkers: 3424, builtins: 880, builtins_copy: 1352, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 928, codec_search_cache: 920, codec_search_path: 912, dict: 1344, extra_dict: ABSENT, func_state: ABSENT, gc: 616, id: 24, import_func: 1360, importlib: 888, interned_strings: ABSENT, modules: 856, modules_by_index: 864, next: 0, obmalloc: ABSENT, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 872, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
     list: List { size: 40, allocated: 32, item: 24 },
     long: Long { size: 32, digit: 24, tag: ABSENT },
-    lru_cache: LruCache { size: 152, cache: 72, dict: 136, func: 88, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 144 },
+    lru_cache: LruCache { size: 152, cache: 72, cache_info_type: 128, dict: 136, elem_type: 120, func: 88, kwd_mark: 112, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 144 },
     lru_elem: LruElem { size: 56, key: 40, next: 24, prev: 16, result: 48 },
     member_def: MemberDef { size: 40, flags: 24, name: 0, offset: 16, type_: 8 },
     memoryview: Memoryview { size: 152, mbuf: 24, shape: 144, view_obj: 64 },
@@ -2365,6 +2427,7 @@ const LAYOUT_3_11: Layout = Layout {
     async_generator: AsyncGenerator { size: 88, finalizer: 64 },
     atexit: Atexit { size: 16, callback_len: 12, callbacks: 0, ncallbacks: 8 },
     atexit_callback: AtexitCallback { size: 24, args: 8, func: 0, kwargs: 16 },
+    buffered: Buffered { size: 152, buffer: 56, buffer_size: 120 },
     bytearray: Bytearray { size: 56, alloc: 24, bytes: 32, start: 40 },
     bytes: Bytes { size: 40, value: 32 },
     bytesio: Bytesio { size: 64, buf: 16, dict: 40 },
@@ -2385,6 +2448,8 @@ const LAYOUT_3_11: Layout = Layout {
     dict_keys: DictKeys { size: 32, indices: 32, kind: 10, log2_index_bytes: 9, log2_size: 8, lookup: ABSENT, nentries: 24, refcnt: 0, size_field: ABSENT, usable: 16 },
     dict_unicode_entry: DictUnicodeEntry { size: 16, key: 0, value: 8 },
     dict_values: DictValues { size: 8, capacity: ABSENT, embedded: ABSENT, size_field: ABSENT, valid: ABSENT, values: 0 },
+    element: Element { size: 56, extra: 40, tag: 16, tail: 32, text: 24 },
+    element_extra: ElementExtra { size: 64, allocated: 16, attrib: 0, children: 24, inline_children: 32, length: 8 },
     exc_item: ExcItem { size: 16, previous: 8, traceback: ABSENT, type_: ABSENT, value: 0 },
     exception: Exception { size: 72, args: 24, cause: 56, context: 48, dict: 16, notes: 32, traceback: 40 },
     float: Float { size: 24, value: 16 },
@@ -2399,10 +2464,10 @@ const LAYOUT_3_11: Layout = Layout {
     hamt_collision: HamtCollision { size: 40, array: 32 },
     heap_type: HeapType { size: 904, cached_keys: 872, module: 880, name: 848, qualname: 864, slots: 856, spec_cache: 896, tpname: 888 },
     iframe: Iframe { size: 80, builtins: 16, code: 32, frame_obj: 40, func: 0, globals: 8, is_entry: 68, locals: 24, localsplus: 72, owner: 69, prev_instr: 56, previous: 48, stackpointer: ABSENT, stacktop: 64 },
-    interp: Interp { size: 107752, after_forkers_child: 3496, after_forkers_parent: 3488, atexit: 3536, audit_hooks: 3552, before_forkers: 3480, builtins: 912, builtins_copy: 1408, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 952, codec_search_cache: 944, codec_search_path: 936, dict: 1400, extra_dict: ABSENT, func_state: ABSENT, gc: 648, id: 48, import_func: 1416, importlib: 920, interned_strings: ABSENT, modules: 888, modules_by_index: 896, next: 0, obmalloc: ABSENT, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 904, threading_module: ABSENT, threads_head: 16, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
+    interp: Interp { size: 107752, after_forkers_child: 3496, after_forkers_parent: 3488, atexit: 3536, audit_hooks: 3552, before_forkers: 3480, builtins: 912, builtins_copy: 1408, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 952, codec_search_cache: 944, codec_search_path: 936, dict: 1400, extra_dict: ABSENT, func_state: ABSENT, gc: 648, id: 48, import_func: 1416, importlib: 920, interned_strings: ABSENT, modules: 888, modules_by_index: 896, next: 0, obmalloc: ABSENT, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 904, threads_head: 16, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
     list: List { size: 40, allocated: 32, item: 24 },
     long: Long { size: 32, digit: 24, tag: ABSENT },
-    lru_cache: LruCache { size: 152, cache: 72, dict: 136, func: 88, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 144 },
+    lru_cache: LruCache { size: 152, cache: 72, cache_info_type: 128, dict: 136, elem_type: 120, func: 88, kwd_mark: 112, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 144 },
     lru_elem: LruElem { size: 56, key: 40, next: 24, prev: 16, result: 48 },
     member_def: MemberDef { size: 40, flags: 24, name: 0, offset: 16, type_: 8 },
     memoryview: Memoryview { size: 152, mbuf: 24, shape: 144, view_obj: 64 },
@@ -2606,6 +2671,7 @@ const LAYOUT_3_12: Layout = Layout {
     async_generator: AsyncGenerator { size: 80, finalizer: 56 },
     atexit: Atexit { size: 32, callback_len: 28, callbacks: 16, ncallbacks: 24 },
     atexit_callback: AtexitCallback { size: 24, args: 8, func: 0, kwargs: 16 },
+    buffered: Buffered { size: 152, buffer: 56, buffer_size: 120 },
     bytearray: Bytearray { size: 56, alloc: 24, bytes: 32, start: 40 },
     bytes: Bytes { size: 40, value: 32 },
     bytesio: Bytesio { size: 64, buf: 16, dict: 40 },
@@ -2626,6 +2692,8 @@ const LAYOUT_3_12: Layout = Layout {
     dict_keys: DictKeys { size: 32, indices: 32, kind: 10, log2_index_bytes: 9, log2_size: 8, lookup: ABSENT, nentries: 24, refcnt: 0, size_field: ABSENT, usable: 16 },
     dict_unicode_entry: DictUnicodeEntry { size: 16, key: 0, value: 8 },
     dict_values: DictValues { size: 8, capacity: ABSENT, embedded: ABSENT, size_field: ABSENT, valid: ABSENT, values: 0 },
+    element: Element { size: 56, extra: 40, tag: 16, tail: 32, text: 24 },
+    element_extra: ElementExtra { size: 64, allocated: 16, attrib: 0, children: 24, inline_children: 32, length: 8 },
     exc_item: ExcItem { size: 16, previous: 8, traceback: ABSENT, type_: ABSENT, value: 0 },
     exception: Exception { size: 72, args: 24, cause: 56, context: 48, dict: 16, notes: 32, traceback: 40 },
     float: Float { size: 24, value: 16 },
@@ -2640,10 +2708,10 @@ const LAYOUT_3_12: Layout = Layout {
     hamt_collision: HamtCollision { size: 40, array: 32 },
     heap_type: HeapType { size: 920, cached_keys: 880, module: 888, name: 856, qualname: 872, slots: 864, spec_cache: 904, tpname: 896 },
     iframe: Iframe { size: 80, builtins: 32, code: 0, frame_obj: 48, func: 16, globals: 24, is_entry: ABSENT, locals: 40, localsplus: 72, owner: 70, prev_instr: 56, previous: 8, stackpointer: ABSENT, stacktop: 64 },
-    interp: Interp { size: 383552, after_forkers_child: 3888, after_forkers_parent: 3880, atexit: 3928, audit_hooks: 267208, before_forkers: 3872, builtins: 360, builtins_copy: 1736, cached_objects: 382936, ceval_gil: 384, codec_error_registry: 1264, codec_search_cache: 1256, codec_search_path: 1248, dict: 1720, extra_dict: 382872, func_state: 269816, gc: 112, id: 8, import_func: 984, importlib: 960, interned_strings: 382936, modules: 944, modules_by_index: 952, next: 0, obmalloc: 3960, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 352, threading_module: ABSENT, threads_head: 72, threads_main: ABSENT, type_cache: 275392, types: 275384, types_builtins: 373704, types_builtins_count: 373696, types_for_extensions: ABSENT },
+    interp: Interp { size: 383552, after_forkers_child: 3888, after_forkers_parent: 3880, atexit: 3928, audit_hooks: 267208, before_forkers: 3872, builtins: 360, builtins_copy: 1736, cached_objects: 382936, ceval_gil: 384, codec_error_registry: 1264, codec_search_cache: 1256, codec_search_path: 1248, dict: 1720, extra_dict: 382872, func_state: 269816, gc: 112, id: 8, import_func: 984, importlib: 960, interned_strings: 382936, modules: 944, modules_by_index: 952, next: 0, obmalloc: 3960, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 352, threads_head: 72, threads_main: ABSENT, type_cache: 275392, types: 275384, types_builtins: 373704, types_builtins_count: 373696, types_for_extensions: ABSENT },
     list: List { size: 40, allocated: 32, item: 24 },
     long: Long { size: 32, digit: 24, tag: 16 },
-    lru_cache: LruCache { size: 152, cache: 72, dict: 136, func: 88, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 144 },
+    lru_cache: LruCache { size: 152, cache: 72, cache_info_type: 128, dict: 136, elem_type: 120, func: 88, kwd_mark: 112, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 144 },
     lru_elem: LruElem { size: 56, key: 40, next: 24, prev: 16, result: 48 },
     member_def: MemberDef { size: 40, flags: 24, name: 0, offset: 16, type_: 8 },
     memoryview: Memoryview { size: 152, mbuf: 24, shape: 144, view_obj: 64 },
@@ -2847,6 +2915,7 @@ const LAYOUT_3_13: Layout = Layout {
     async_generator: AsyncGenerator { size: 80, finalizer: 56 },
     atexit: Atexit { size: 32, callback_len: 28, callbacks: 16, ncallbacks: 24 },
     atexit_callback: AtexitCallback { size: 24, args: 8, func: 0, kwargs: 16 },
+    buffered: Buffered { size: 152, buffer: 56, buffer_size: 120 },
     bytearray: Bytearray { size: 56, alloc: 24, bytes: 32, start: 40 },
     bytes: Bytes { size: 40, value: 32 },
     bytesio: Bytesio { size: 64, buf: 16, dict: 40 },
@@ -2867,6 +2936,8 @@ const LAYOUT_3_13: Layout = Layout {
     dict_keys: DictKeys { size: 32, indices: 32, kind: 10, log2_index_bytes: 9, log2_size: 8, lookup: ABSENT, nentries: 24, refcnt: 0, size_field: ABSENT, usable: 16 },
     dict_unicode_entry: DictUnicodeEntry { size: 16, key: 0, value: 8 },
     dict_values: DictValues { size: 16, capacity: 0, embedded: 2, size_field: 1, valid: 3, values: 8 },
+    element: Element { size: 56, extra: 40, tag: 16, tail: 32, text: 24 },
+    element_extra: ElementExtra { size: 64, allocated: 16, attrib: 0, children: 24, inline_children: 32, length: 8 },
     exc_item: ExcItem { size: 16, previous: 8, traceback: ABSENT, type_: ABSENT, value: 0 },
     exception: Exception { size: 72, args: 24, cause: 56, context: 48, dict: 16, notes: 32, traceback: 40 },
     float: Float { size: 24, value: 16 },
@@ -2881,10 +2952,10 @@ const LAYOUT_3_13: Layout = Layout {
     hamt_collision: HamtCollision { size: 40, array: 32 },
     heap_type: HeapType { size: 928, cached_keys: 880, module: 888, name: 856, qualname: 872, slots: 864, spec_cache: 904, tpname: 896 },
     iframe: Iframe { size: 80, builtins: 32, code: 0, frame_obj: 48, func: 16, globals: 24, is_entry: ABSENT, locals: 40, localsplus: 72, owner: 70, prev_instr: 56, previous: 8, stackpointer: ABSENT, stacktop: 64 },
-    interp: Interp { size: 194968, after_forkers_child: 10648, after_forkers_parent: 10640, atexit: 10696, audit_hooks: 10808, before_forkers: 10632, builtins: 7648, builtins_copy: 8464, cached_objects: 194328, ceval_gil: 16, codec_error_registry: 7976, codec_search_cache: 7968, codec_search_path: 7960, dict: 8448, extra_dict: 194264, func_state: 17000, gc: 7400, id: 7272, import_func: 7696, importlib: 7672, interned_strings: 194328, modules: 7656, modules_by_index: 7664, next: 7264, obmalloc: 10800, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 7640, threading_module: ABSENT, threads_head: 7344, threads_main: 7352, type_cache: 84656, types: 84648, types_builtins: 182968, types_builtins_count: 182960, types_for_extensions: 192584 },
+    interp: Interp { size: 194968, after_forkers_child: 10648, after_forkers_parent: 10640, atexit: 10696, audit_hooks: 10808, before_forkers: 10632, builtins: 7648, builtins_copy: 8464, cached_objects: 194328, ceval_gil: 16, codec_error_registry: 7976, codec_search_cache: 7968, codec_search_path: 7960, dict: 8448, extra_dict: 194264, func_state: 17000, gc: 7400, id: 7272, import_func: 7696, importlib: 7672, interned_strings: 194328, modules: 7656, modules_by_index: 7664, next: 7264, obmalloc: 10800, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 7640, threads_head: 7344, threads_main: 7352, type_cache: 84656, types: 84648, types_builtins: 182968, types_builtins_count: 182960, types_for_extensions: 192584 },
     list: List { size: 40, allocated: 32, item: 24 },
     long: Long { size: 32, digit: 24, tag: 16 },
-    lru_cache: LruCache { size: 152, cache: 72, dict: 136, func: 88, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 144 },
+    lru_cache: LruCache { size: 152, cache: 72, cache_info_type: 128, dict: 136, elem_type: 120, func: 88, kwd_mark: 112, maxsize: 96, root_next: 24, root_prev: 16, weakreflist: 144 },
     lru_elem: LruElem { size: 56, key: 40, next: 24, prev: 16, result: 48 },
     member_def: MemberDef { size: 40, flags: 24, name: 0, offset: 16, type_: 8 },
     memoryview: Memoryview { size: 152, mbuf: 24, shape: 144, view_obj: 64 },

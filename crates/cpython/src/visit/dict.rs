@@ -70,7 +70,7 @@ impl<'a> Keys<'a> {
             key_at,
             value_at,
             shared: body.word(k.refcnt) != 1,
-            capacity: usable(size).min(1 << 40),
+            capacity: body.word(k.usable).saturating_add(nentries).min(usable(size)),
             bytes: (k.indices as u64).saturating_add(index_bytes).saturating_add(entry.saturating_mul(usable(size))),
         })
     }

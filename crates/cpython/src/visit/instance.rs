@@ -81,6 +81,21 @@ pub fn module<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) {
     }
 }
 
+/// An element of `xml.etree` (`Modules/_elementtree.c`): the lowest bit of text and tail
+/// is a flag; children in a block of their own past the fourth.
+pub fn element<O: Out>(cx: &Context, body: Body, out: &mut O) {
+    let (e, x) = (&cx.layout.element, &cx.layout.element_extra);
+    out.exact(body.word(e.tag), EdgeKind::Attr, Name::Known(cx.shape.element_labels[0]));
+    out.exact(body.word(e.text) & !1, EdgeKind::Attr, Name::Known(cx.shape.element_labels[1]));
+    out.exact(body.word(e.tail) & !1, EdgeKind::Attr, Name::Known(cx.shape.element_labels[2]));
+    let Some(extra) = cx.space.body(body.word(e.extra)) else { return };
+    out.exact(extra.word(x.attrib), EdgeKind::Attr, Name::Known(cx.shape.element_labels[3]));
+    let children = cx.space.body_or_empty(extra.word(x.children));
+    for (i, child) in children.words(0, extra.word(x.length)).enumerate() {
+        out.exact(child, EdgeKind::Item, Name::Index(i as u64));
+    }
+}
+
 /// `datetime` and `time`: the zone's field exists only when the flag says so.
 pub fn zoned<O: Out>(body: Body, flag: u32, zone: u32, out: &mut O) {
     if body.byte(flag) == 1 {

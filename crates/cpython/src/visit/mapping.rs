@@ -2,6 +2,7 @@
 
 use undying_graph::EdgeKind;
 
+use crate::object::{self, flag};
 use crate::space::Body;
 use crate::visit::{Context, Name, Out, dict};
 
@@ -39,7 +40,7 @@ pub fn ordered_dict<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O)
 
 /// `functools.lru_cache`: the wrapper holds its list's elements, and, as the
 /// collector sees it (`lru_cache_tp_traverse`, `Modules/_functoolsmodule.c`), their
-/// keys and results, so the elements themselves are reported as holding nothing.
+/// keys, results and (3.10 on) their class, so the elements are reported as holding nothing.
 /// A bounded cache's `next` pointers own one reference to each element.
 pub fn lru_cache<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) {
     let (w, e) = (&cx.layout.lru_cache, &cx.layout.lru_elem);
@@ -53,6 +54,10 @@ pub fn lru_cache<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) {
         out.exact(at, EdgeKind::Item, Name::Index(i));
         out.exact(element.word(e.key), EdgeKind::Key, Name::Index(i));
         out.exact(element.word(e.result), EdgeKind::Value, Name::Index(i));
+        let class = element.word(object::TYPE);
+        if cx.space.body_or_empty(class).word(cx.layout.type_.flags) & flag::HEAP != 0 {
+            out.exact(class, EdgeKind::Attr, Name::Index(i));
+        }
         at = element.word(e.next);
     }
 }
