@@ -162,18 +162,12 @@ impl View<'_> {
 
     /// Whether the object where step `i` starts is a class.
     fn source_is_class(&self, i: usize) -> bool {
-        self.snapshot
-            .graph
-            .flags(self.before(i).node)
-            .has(Flags::CLASS)
+        self.snapshot.graph.flags(self.before(i).node).has(Flags::CLASS)
     }
 
     /// Whether the object where step `i` starts is one of Python's containers.
     fn source_is_container(&self, i: usize) -> bool {
-        let container = matches!(
-            self.steps[i].kind,
-            StepKind::Item | StepKind::Key | StepKind::AsKey
-        );
+        let container = matches!(self.steps[i].kind, StepKind::Item | StepKind::Key | StepKind::AsKey);
         container && !self.source_type(i).contains('.')
             || matches!(
                 self.source_type(i),
@@ -188,9 +182,7 @@ pub(crate) fn advise(snapshot: &Snapshot, steps: &[Step]) -> Advice {
     if steps.is_empty() {
         return Advice::default();
     }
-    let found = ROWS
-        .iter()
-        .find_map(|row| Some((row.pattern, (row.recognise)(&view)?)));
+    let found = ROWS.iter().find_map(|row| Some((row.pattern, (row.recognise)(&view)?)));
     let (pattern, edge) = found.unwrap_or_default();
     Advice { edge, pattern }
 }
@@ -200,11 +192,7 @@ pub fn advice_text(snapshot: &Snapshot, cycle: &Cycle) -> AdviceText {
     let row = cycle.advice.pattern.row();
     let at = cycle.advice.edge;
     let (Some(step), Some(before)) = (cycle.steps.get(at), cycle.before(at)) else {
-        return AdviceText {
-            edge: String::new(),
-            why: String::new(),
-            cure: String::new(),
-        };
+        return AdviceText { edge: String::new(), why: String::new(), cure: String::new() };
     };
     let holder = naming::node_name(snapshot, before.node, before.type_id);
     let held = naming::node_name(snapshot, step.node, step.type_id);
@@ -217,9 +205,5 @@ pub fn advice_text(snapshot: &Snapshot, cycle: &Cycle) -> AdviceText {
         let filled = text.replace("{edge}", &edge).replace("{holder}", &holder);
         filled.replace("{held}", &held).replace("{name}", &name)
     };
-    AdviceText {
-        why: fill(row.why),
-        cure: fill(row.cure),
-        edge,
-    }
+    AdviceText { why: fill(row.why), cure: fill(row.cure), edge }
 }

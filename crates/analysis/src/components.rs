@@ -51,10 +51,7 @@ impl Components {
     /// The object's component, where it lies on a cycle.
     #[inline]
     pub fn of(&self, n: NodeId) -> Option<u32> {
-        self.component_of
-            .get(n.index())
-            .copied()
-            .filter(|&c| c != Components::NONE)
+        self.component_of.get(n.index()).copied().filter(|&c| c != Components::NONE)
     }
 }
 
@@ -130,13 +127,7 @@ impl Search {
             let open = !graph.edge_range(n).is_empty() && node(n);
             if open { UNSEEN } else { DONE }
         });
-        Search {
-            index: index.collect(),
-            waiting: Vec::new(),
-            path: Vec::new(),
-            next_index: 1,
-            components: 0,
-        }
+        Search { index: index.collect(), waiting: Vec::new(), path: Vec::new(), next_index: 1, components: 0 }
     }
 
     fn open(&mut self, graph: &Graph, node: u32) {
@@ -213,11 +204,7 @@ impl Search {
 
     /// Sorts the members by component.
     fn finish(self, graph: &Graph) -> Components {
-        let Search {
-            index: mut of,
-            components: count,
-            ..
-        } = self;
+        let Search { index: mut of, components: count, .. } = self;
         let mut first = vec![0u32; count as usize + 1];
         for c in of.iter_mut().filter(|c| **c != DONE) {
             *c = DONE - 1 - *c;

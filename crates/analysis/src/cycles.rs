@@ -81,10 +81,7 @@ pub struct CycleLimits {
 
 impl Default for CycleLimits {
     fn default() -> Self {
-        CycleLimits {
-            garbage: 50,
-            held: 10,
-        }
+        CycleLimits { garbage: 50, held: 10 }
     }
 }
 
@@ -171,11 +168,7 @@ fn garbage_shapes(
         while let Some(n) = stack.pop() {
             rows.object(row, snapshot, n, knots.of(n).is_some());
             let held = graph.edges(n).filter(|e| e.is_strong()).map(|e| e.target);
-            stack.extend(
-                held.filter(|&t| {
-                    garbage.dead.contains(t) && knots.of(t).is_none() && told.insert(t)
-                }),
-            );
+            stack.extend(held.filter(|&t| garbage.dead.contains(t) && knots.of(t).is_none() && told.insert(t)));
         }
     }
     Ok(rows.finish(reader, CycleState::Garbage))
@@ -191,9 +184,7 @@ impl Cycles {
     /// Only the shapes in which one of these classes has instances.
     pub fn with_types(mut self, types: &BTreeSet<TypeId>) -> Cycles {
         let before = self.shapes.len();
-        self.shapes.retain(|s| {
-            types.contains(&s.head) || s.types.iter().any(|t| types.contains(&t.type_id))
-        });
+        self.shapes.retain(|s| types.contains(&s.head) || s.types.iter().any(|t| types.contains(&t.type_id)));
         self.shapes_left_out += (before - self.shapes.len()) as u64;
         self
     }

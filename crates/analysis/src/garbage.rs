@@ -33,11 +33,7 @@ pub struct Garbage {
 /// root, every immortal object, and all they reach over any strong reference,
 /// guesses included.  A word on a C stack proves nothing beyond the count: what
 /// a stack owns is left over already, and a stale word must not hide a cycle.
-pub fn garbage(
-    snapshot: &Snapshot,
-    counts: &Refcounts,
-    progress: &dyn Progress,
-) -> Result<Garbage, Cancelled> {
+pub fn garbage(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress) -> Result<Garbage, Cancelled> {
     let graph = &snapshot.graph;
     progress.phase("finding garbage", graph.len() as u64);
     let pinned = pinned(snapshot, counts);
@@ -47,11 +43,8 @@ pub fn garbage(
         dead.insert(n);
     }
     fell_with(graph, &mut dead, &pinned);
-    let mut answer = Garbage {
-        objects: dead.len() as u64,
-        deficits: counts.deficit.len() as u64,
-        ..Garbage::default()
-    };
+    let mut answer =
+        Garbage { objects: dead.len() as u64, deficits: counts.deficit.len() as u64, ..Garbage::default() };
     for n in dead.iter() {
         let flags = graph.flags(n);
         answer.bytes = answer.bytes.saturating_add(graph.shallow_bytes(n));
@@ -80,12 +73,7 @@ fn pinned(snapshot: &Snapshot, counts: &Refcounts) -> NodeSet {
 }
 
 /// All that is alive among what the living reach.
-fn reach(
-    graph: &Graph,
-    counts: &Refcounts,
-    pinned: &NodeSet,
-    progress: &dyn Progress,
-) -> Result<NodeSet, Cancelled> {
+fn reach(graph: &Graph, counts: &Refcounts, pinned: &NodeSet, progress: &dyn Progress) -> Result<NodeSet, Cancelled> {
     let mut alive = NodeSet::new(graph.len());
     let mut stack: Vec<u32> = Vec::new();
     let (targets, tags) = (graph.targets(), graph.tags());
@@ -129,8 +117,7 @@ fn fell_with(graph: &Graph, dead: &mut NodeSet, pinned: &NodeSet) {
                 continue;
             };
             *found = found.saturating_add(1);
-            if graph.refcount(to) == Some(*found as u64) && !pinned.contains(to) && dead.insert(to)
-            {
+            if graph.refcount(to) == Some(*found as u64) && !pinned.contains(to) && dead.insert(to) {
                 stack.push(to.0);
             }
         }

@@ -39,23 +39,11 @@ pub fn histogram(snapshot: &Snapshot) -> Histogram {
             sum.1 = sum.1.saturating_add(bytes);
         }
     }
-    let rows = sums
-        .into_iter()
-        .zip(0u32..)
-        .filter(|((count, _), _)| *count > 0);
-    let mut rows: Vec<TypeCount> = rows
-        .map(|((count, shallow_bytes), t)| TypeCount {
-            type_id: TypeId(t),
-            count,
-            shallow_bytes,
-        })
-        .collect();
+    let rows = sums.into_iter().zip(0u32..).filter(|((count, _), _)| *count > 0);
+    let mut rows: Vec<TypeCount> =
+        rows.map(|((count, shallow_bytes), t)| TypeCount { type_id: TypeId(t), count, shallow_bytes }).collect();
     sort(&mut rows);
-    Histogram {
-        rows,
-        objects: graph.len() as u64,
-        shallow_bytes,
-    }
+    Histogram { rows, objects: graph.len() as u64, shallow_bytes }
 }
 
 /// Most bytes first, then most instances, then by number: the order of every

@@ -74,12 +74,7 @@ pub struct Ledgers {
 const LIFE_ROWS: usize = 20;
 
 /// Fills the ledgers from what was computed.
-pub fn ledgers(
-    snapshot: &Snapshot,
-    histogram: &Histogram,
-    counts: &Refcounts,
-    garbage: &Garbage,
-) -> Ledgers {
+pub fn ledgers(snapshot: &Snapshot, histogram: &Histogram, counts: &Refcounts, garbage: &Garbage) -> Ledgers {
     let facts = &snapshot.facts;
     let row = |r: &crate::TypeCount| LifeRow {
         type_name: naming::type_name(snapshot, r.type_id).to_string(),
@@ -96,10 +91,7 @@ pub fn ledgers(
             pending_garbage_bytes: garbage.bytes,
             gc_enabled: facts.gc_enabled,
         },
-        references: References {
-            found: snapshot.graph.edge_count() as u64,
-            totals: counts.totals.clone(),
-        },
+        references: References { found: snapshot.graph.edge_count() as u64, totals: counts.totals.clone() },
         bytes: Bytes {
             shallow: histogram.shallow_bytes,
             copied: facts.copied_bytes,

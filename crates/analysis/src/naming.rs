@@ -9,21 +9,14 @@ use crate::{Step, StepKind};
 
 /// A class's dotted name.
 pub fn type_name(snapshot: &Snapshot, t: TypeId) -> &str {
-    snapshot
-        .types
-        .get(t.index())
-        .map_or("?", |row| snapshot.text(row.name))
+    snapshot.types.get(t.index()).map_or("?", |row| snapshot.text(row.name))
 }
 
 /// A class's name without its module: `LeakTest` of `__main__.LeakTest`.
 pub fn short_name(snapshot: &Snapshot, t: TypeId) -> &str {
     let name = type_name(snapshot, t);
-    let name = name
-        .rsplit_once("<locals>.")
-        .map_or(name, |(_, after)| after);
-    name.rsplit('.')
-        .find(|part| !part.is_empty())
-        .unwrap_or(name)
+    let name = name.rsplit_once("<locals>.").map_or(name, |(_, after)| after);
+    name.rsplit('.').find(|part| !part.is_empty()).unwrap_or(name)
 }
 
 /// What the object is called on the way: its class, and its own name where it
@@ -32,11 +25,7 @@ pub fn node_name(snapshot: &Snapshot, n: NodeId, t: TypeId) -> String {
     let class = short_name(snapshot, t);
     match snapshot.name_of(n).map(|row| snapshot.text(row.name)) {
         Some(name) if !name.is_empty() => {
-            let class = if snapshot.graph.flags(n).has(undying_graph::Flags::CLASS) {
-                "class"
-            } else {
-                class
-            };
+            let class = if snapshot.graph.flags(n).has(undying_graph::Flags::CLASS) { "class" } else { class };
             format!("{class} {name}")
         }
         _ => class.to_string(),
@@ -53,15 +42,11 @@ pub fn step_text(snapshot: &Snapshot, step: &Step) -> String {
         StepKind::Attr | StepKind::Slot if named => format!(".{label}"),
         StepKind::Attr | StepKind::Slot => ".?".to_string(),
         StepKind::Key if named => format!("['{label}']"),
-        StepKind::Item | StepKind::Key => {
-            step.index.map_or("[…]".to_string(), |i| format!("[{i}]"))
-        }
+        StepKind::Item | StepKind::Key => step.index.map_or("[…]".to_string(), |i| format!("[{i}]")),
         StepKind::AsKey => " key".to_string(),
         StepKind::Cell => " cell".to_string(),
         StepKind::Type => " class".to_string(),
-        StepKind::Local | StepKind::Closure | StepKind::Frame | StepKind::Base => {
-            spoken(step.kind.name(), label)
-        }
+        StepKind::Local | StepKind::Closure | StepKind::Frame | StepKind::Base => spoken(step.kind.name(), label),
         StepKind::Weak | StepKind::Native | StepKind::Unknown => spoken(step.kind.name(), label),
     };
     if step.times > 1 {
@@ -71,11 +56,7 @@ pub fn step_text(snapshot: &Snapshot, step: &Step) -> String {
 }
 
 fn spoken(kind: &str, label: &str) -> String {
-    if label.is_empty() {
-        format!(" {kind}")
-    } else {
-        format!(" {kind} {label}")
-    }
+    if label.is_empty() { format!(" {kind}") } else { format!(" {kind} {label}") }
 }
 
 /// The root of a path in words: a module's name alone, else the kind and the name.
@@ -123,12 +104,7 @@ pub fn cycle_text(snapshot: &Snapshot, steps: &[Step]) -> String {
     let mut text = node_name(snapshot, last.node, last.type_id);
     for step in steps {
         let how = step_text(snapshot, step);
-        let _ = write!(
-            text,
-            " —{}→ {}",
-            how.trim_start(),
-            node_name(snapshot, step.node, step.type_id)
-        );
+        let _ = write!(text, " —{}→ {}", how.trim_start(), node_name(snapshot, step.node, step.type_id));
     }
     text
 }

@@ -14,19 +14,13 @@ pub struct NodeSet {
 impl NodeSet {
     /// Empty, with room for objects `0..nodes`.
     pub fn new(nodes: usize) -> NodeSet {
-        NodeSet {
-            words: vec![0; nodes.div_ceil(64)],
-            nodes,
-            count: 0,
-        }
+        NodeSet { words: vec![0; nodes.div_ceil(64)], nodes, count: 0 }
     }
 
     /// Whether the object is in it.
     #[inline]
     pub fn contains(&self, n: NodeId) -> bool {
-        self.words
-            .get(n.index() >> 6)
-            .is_some_and(|w| w >> (n.0 & 63) & 1 == 1)
+        self.words.get(n.index() >> 6).is_some_and(|w| w >> (n.0 & 63) & 1 == 1)
     }
 
     /// Puts the object in; whether it was not there before.  An object past the

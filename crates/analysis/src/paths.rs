@@ -24,10 +24,7 @@ pub struct ChainLimits {
 
 impl Default for ChainLimits {
     fn default() -> Self {
-        ChainLimits {
-            per_object: 3,
-            rows: 20,
-        }
+        ChainLimits { per_object: 3, rows: 20 }
     }
 }
 
@@ -74,10 +71,7 @@ pub fn chains(
     progress: &dyn Progress,
 ) -> Result<Chains, Cancelled> {
     let graph = &snapshot.graph;
-    let mut answer = Chains {
-        targets: targets.len() as u64,
-        ..Chains::default()
-    };
+    let mut answer = Chains { targets: targets.len() as u64, ..Chains::default() };
     let mut reached = Vec::new();
     for &n in targets.iter().filter(|n| n.index() < graph.len()) {
         answer.bytes = answer.bytes.saturating_add(graph.shallow_bytes(n));

@@ -107,17 +107,12 @@ pub fn answer(
         Query::Top { by: TopBy::Type } => Ok(Answer::Top(crate::histogram(snapshot))),
         Query::Report => report(snapshot, kept, progress).map(|a| Answer::Report(Box::new(a))),
         Query::Cycles => all_cycles(snapshot, kept, progress).map(Answer::Cycles),
-        Query::Why { what } => {
-            why(snapshot, what, kept, progress).map(|a| Answer::Why(Box::new(a)))
-        }
+        Query::Why { what } => why(snapshot, what, kept, progress).map(|a| Answer::Why(Box::new(a))),
     }
 }
 
 /// What is in the slot, computed if nothing is.
-fn need<T>(
-    slot: &mut Option<T>,
-    make: impl FnOnce() -> Result<T, Cancelled>,
-) -> Result<&T, Cancelled> {
+fn need<T>(slot: &mut Option<T>, make: impl FnOnce() -> Result<T, Cancelled>) -> Result<&T, Cancelled> {
     let made = match slot.take() {
         Some(made) => made,
         None => make()?,
@@ -125,26 +120,11 @@ fn need<T>(
     Ok(slot.insert(made))
 }
 
-fn report(
-    snapshot: &Snapshot,
-    kept: &mut Intermediates,
-    progress: &dyn Progress,
-) -> Result<ReportAnswer, Cancelled> {
+fn report(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress) -> Result<ReportAnswer, Cancelled> {
     let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
-    let dead = need(&mut kept.garbage, || {
-        crate::garbage(snapshot, counts, progress)
-    })?;
-    let knots = need(&mut kept.knots, || {
-        components_within(snapshot, &dead.dead, progress)
-    })?;
-    let cycles = cycles(
-        snapshot,
-        dead,
-        knots,
-        None,
-        CycleLimits::default(),
-        progress,
-    )?;
+    let dead = need(&mut kept.garbage, || crate::garbage(snapshot, counts, progress))?;
+    let knots = need(&mut kept.knots, || components_within(snapshot, &dead.dead, progress))?;
+    let cycles = cycles(snapshot, dead, knots, None, CycleLimits::default(), progress)?;
     let histogram = crate::histogram(snapshot);
     let suspects = suspects::garbage::find(snapshot, counts, &cycles, histogram.shallow_bytes);
     let ledgers = ledgers(snapshot, &histogram, counts, dead);
@@ -152,29 +132,12 @@ fn report(
     Ok(ReportAnswer { suspects, ledgers })
 }
 
-fn all_cycles(
-    snapshot: &Snapshot,
-    kept: &mut Intermediates,
-    progress: &dyn Progress,
-) -> Result<Cycles, Cancelled> {
+fn all_cycles(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress) -> Result<Cycles, Cancelled> {
     let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
-    let dead = need(&mut kept.garbage, || {
-        crate::garbage(snapshot, counts, progress)
-    })?;
-    let knots = need(&mut kept.knots, || {
-        components_within(snapshot, &dead.dead, progress)
-    })?;
-    let all = need(&mut kept.components, || {
-        crate::components(snapshot, progress)
-    })?;
-    cycles(
-        snapshot,
-        dead,
-        knots,
-        Some(all),
-        CycleLimits::default(),
-        progress,
-    )
+    let dead = need(&mut kept.garbage, || crate::garbage(snapshot, counts, progress))?;
+    let knots = need(&mut kept.knots, || components_within(snapshot, &dead.dead, progress))?;
+    let all = need(&mut kept.components, || crate::components(snapshot, progress))?;
+    cycles(snapshot, dead, knots, Some(all), CycleLimits::default(), progress)
 }
 
 fn why(
@@ -190,38 +153,20 @@ fn why(
         Selected::Nothing(_) => Vec::new(),
     };
     let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
-    let dead = need(&mut kept.garbage, || {
-        crate::garbage(snapshot, counts, progress)
-    })?;
-    let forest = need(&mut kept.forest, || {
-        paths::forest(snapshot, counts, progress)
-    })?;
+    let dead = need(&mut kept.garbage, || crate::garbage(snapshot, counts, progress))?;
+    let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;
     progress.phase("finding referrers", 0);
     let referrers = need(&mut kept.referrers, || Ok(snapshot.graph.transpose()))?;
     let limits = ChainLimits::default();
-    let chains = paths::chains(
-        snapshot,
-        forest,
-        Some(referrers),
-        dead,
-        &targets,
-        limits,
-        progress,
-    )?;
+    let chains = paths::chains(snapshot, forest, Some(referrers), dead, &targets, limits, progress)?;
     let cycles = match chains.garbage {
         0 => Cycles::default(),
         _ => {
-            let knots = need(&mut kept.knots, || {
-                components_within(snapshot, &dead.dead, progress)
-            })?;
+            let knots = need(&mut kept.knots, || components_within(snapshot, &dead.dead, progress))?;
             let limits = CycleLimits::default();
             let all = cycles(snapshot, dead, knots, None, limits, progress)?;
             all.with_types(&targets.iter().map(|&n| snapshot.graph.type_id(n)).collect())
         }
     };
-    Ok(WhyAnswer {
-        selected,
-        chains,
-        cycles,
-    })
+    Ok(WhyAnswer { selected, chains, cycles })
 }

@@ -107,24 +107,16 @@ pub fn refcounts(snapshot: &Snapshot, progress: &dyn Progress) -> Result<Refcoun
 }
 
 /// Nodes of roots that may count in a reference count, ascending, once each time.
+/// A module's root is the name of a reference that `sys.modules` has already.
 fn counted_roots(snapshot: &Snapshot) -> Vec<u32> {
-    let counts = |kind| {
-        !matches!(
-            kind,
-            RootKind::Immortal | RootKind::Interned | RootKind::Native
-        )
-    };
+    let counts = |kind| !matches!(kind, RootKind::Immortal | RootKind::Interned | RootKind::Native);
     let roots = snapshot.roots.iter().filter(|r| counts(r.kind));
     let mut nodes: Vec<u32> = roots.map(|r| r.node.0).collect();
     nodes.sort_unstable();
     nodes
 }
 
-fn count(
-    graph: &Graph,
-    candidates: &NodeSet,
-    progress: &dyn Progress,
-) -> Result<Vec<Found>, Cancelled> {
+fn count(graph: &Graph, candidates: &NodeSet, progress: &dyn Progress) -> Result<Vec<Found>, Cancelled> {
     let (targets, tags) = (graph.targets(), graph.tags());
     let mut found = vec![Found::default(); graph.len()];
     for n in graph.nodes() {
@@ -157,7 +149,7 @@ impl Refcounts {
         let all = exact + found.guessed as u64 + from_roots;
         let totals = &mut self.totals;
         totals.mortal += 1;
-        if counted == 0 {
+        if counted == 0 && exact == 0 {
             totals.zero += 1;
         } else if counted < exact {
             totals.deficit += 1;

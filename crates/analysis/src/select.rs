@@ -17,34 +17,20 @@ pub enum Selected {
 /// class's name, whole or its last parts.
 pub fn select(snapshot: &Snapshot, what: &str) -> Selected {
     if let Some(address) = address(what) {
-        return snapshot
-            .graph
-            .find(address)
-            .map_or(Selected::Nothing(Vec::new()), Selected::Object);
+        return snapshot.graph.find(address).map_or(Selected::Nothing(Vec::new()), Selected::Object);
     }
     let name = |t: &TypeId| snapshot.text(snapshot.types[t.index()].name);
     let all = || (0..snapshot.types.len() as u32).map(TypeId);
     let whole: Vec<TypeId> = all().filter(|t| name(t) == what).collect();
-    let suffix = |t: &TypeId| {
-        name(t)
-            .strip_suffix(what)
-            .is_some_and(|before| before.ends_with('.'))
-    };
-    let types = if whole.is_empty() {
-        all().filter(suffix).collect()
-    } else {
-        whole
-    };
+    let suffix = |t: &TypeId| name(t).strip_suffix(what).is_some_and(|before| before.ends_with('.'));
+    let types = if whole.is_empty() { all().filter(suffix).collect() } else { whole };
     if types.is_empty() || what.is_empty() {
         let lower = what.to_lowercase();
         let near = |t: &TypeId| !lower.is_empty() && name(t).to_lowercase().contains(&lower);
         return Selected::Nothing(all().filter(near).take(5).collect());
     }
     let graph = &snapshot.graph;
-    let nodes = graph
-        .nodes()
-        .filter(|&n| types.binary_search(&graph.type_id(n)).is_ok())
-        .collect();
+    let nodes = graph.nodes().filter(|&n| types.binary_search(&graph.type_id(n)).is_ok()).collect();
     Selected::Instances(types, nodes)
 }
 

@@ -3,9 +3,7 @@
 //! instance's dictionary is never in the way.  No text is made here (naming.rs).
 
 use serde::{Serialize, Serializer};
-use undying_graph::{
-    Certainty, Detail, Edge, EdgeKind, LabelId, NodeId, Root, RootKind, Snapshot, TypeId,
-};
+use undying_graph::{Certainty, Detail, Edge, EdgeKind, LabelId, NodeId, Root, RootKind, Snapshot, TypeId};
 
 /// How a step holds its object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -170,12 +168,7 @@ impl Step {
 
     /// What makes it equal to another when rows are merged.
     pub fn key(&self) -> StepKey {
-        StepKey {
-            kind: self.kind,
-            label: self.label,
-            type_id: self.type_id,
-            repeated: self.times > 1,
-        }
+        StepKey { kind: self.kind, label: self.label, type_id: self.type_id, repeated: self.times > 1 }
     }
 }
 
@@ -189,24 +182,29 @@ pub struct WellKnown {
 impl WellKnown {
     /// Looks the names up, once for many paths.
     pub fn new(snapshot: &Snapshot) -> WellKnown {
-        WellKnown {
-            dict: snapshot.labels.find("__dict__"),
-            closure: snapshot.labels.find("__closure__"),
-        }
+        WellKnown { dict: snapshot.labels.find("__dict__"), closure: snapshot.labels.find("__closure__") }
     }
 
-    /// Whether `before` and then `now` are said as one: an attribute through the
-    /// dictionary, a captured variable through the closure tuple.  Gives the
-    /// kind of the one.
-    pub fn joins(&self, before: StepKind, label: LabelId, now: &Step) -> Option<StepKind> {
+    /// Whether a step of this kind and name and then `now` are said as one: an
+    /// attribute through the dictionary, a captured variable through the closure
+    /// tuple (its name is the cell's).  Gives the kind and the name of the one.
+    pub fn joins(
+        &self,
+        snapshot: &Snapshot,
+        before: StepKind,
+        label: LabelId,
+        now: &Step,
+    ) -> Option<(StepKind, LabelId)> {
         if before != StepKind::Attr || label == LabelId::NONE {
             return None;
         }
         if Some(label) == self.dict && now.kind == StepKind::Key && now.label != LabelId::NONE {
-            return Some(StepKind::Attr);
+            return Some((StepKind::Attr, now.label));
         }
-        if Some(label) == self.closure && now.kind == StepKind::Closure {
-            return Some(StepKind::Closure);
+        if Some(label) == self.closure && matches!(now.kind, StepKind::Closure | StepKind::Item) {
+            let cell = || snapshot.name_of(now.node).map_or(LabelId::NONE, |row| row.name);
+            let name = if now.label == LabelId::NONE { cell() } else { now.label };
+            return Some((StepKind::Closure, name));
         }
         None
     }
@@ -215,9 +213,9 @@ impl WellKnown {
     pub fn push(&self, snapshot: &Snapshot, steps: &mut Vec<Step>, edge: &Edge) {
         let mut step = Step::bare(snapshot, edge);
         if let Some(last) = steps.last()
-            && let Some(kind) = self.joins(last.kind, last.label, &step)
+            && let Some((kind, label)) = self.joins(snapshot, last.kind, last.label, &step)
         {
-            step.kind = kind;
+            (step.kind, step.label) = (kind, label);
             step.certainty = step.certainty.max(last.certainty);
             steps.pop();
         }

@@ -6,8 +6,7 @@ use super::View;
 
 /// The most telling object is a class.
 pub(super) fn recognise(view: &View) -> Option<usize> {
-    view.source_is_class(0)
-        .then(|| view.find_last(|i| !view.source_is_class(i)).unwrap_or(0))
+    view.source_is_class(0).then(|| view.find_last(|i| !view.source_is_class(i)).unwrap_or(0))
 }
 
 pub(super) const WHY: &str = "Every class holds itself (its __mro__, its descriptors), so a class that is made and dropped waits for the collector.";

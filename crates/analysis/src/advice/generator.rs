@@ -6,16 +6,10 @@ use crate::StepKind;
 
 /// A generator on the way, or a frame that is held without a traceback, and a local.
 pub(super) fn recognise(view: &View) -> Option<usize> {
-    let suspended = |name: &str| {
-        matches!(
-            name,
-            "generator" | "coroutine" | "async_generator" | "frame"
-        )
-    };
+    let suspended = |name: &str| matches!(name, "generator" | "coroutine" | "async_generator" | "frame");
     view.find(|i| suspended(view.source_type(i)))?;
     view.find_last(|i| {
-        matches!(view.steps[i].kind, StepKind::Local | StepKind::Frame)
-            && suspended(view.source_type(i))
+        matches!(view.steps[i].kind, StepKind::Local | StepKind::Frame) && suspended(view.source_type(i))
     })
 }
 

@@ -9,6 +9,5 @@ pub(super) fn recognise(view: &View) -> Option<usize> {
     all.then(|| view.steps.len() - 1)
 }
 
-pub(super) const WHY: &str =
-    "The objects hold each other by attributes; cutting any one is enough, {edge} or another.";
+pub(super) const WHY: &str = "The objects hold each other by attributes; cutting any one is enough, {edge} or another.";
 pub(super) const CURE: &str = "Decide who owns whom and make the other's reference weak, for one {edge}: `weakref.ref(…)`; or clear it when the work is done.";

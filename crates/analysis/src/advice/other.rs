@@ -8,5 +8,6 @@ pub(super) fn recognise(view: &View) -> Option<usize> {
     named.or_else(|| view.steps.len().checked_sub(1))
 }
 
-pub(super) const WHY: &str = "Cutting any one reference of the cycle is enough; {edge} is the one that is easiest to change.";
+pub(super) const WHY: &str =
+    "Cutting any one reference of the cycle is enough; {edge} is the one that is easiest to change.";
 pub(super) const CURE: &str = "Make {edge} weak (weakref.ref), or clear it when the work is done.";

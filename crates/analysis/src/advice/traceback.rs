@@ -8,17 +8,10 @@ use crate::StepKind;
 /// A traceback on the way; what can be cut is the frame's local.
 pub(super) fn recognise(view: &View) -> Option<usize> {
     view.find(|i| {
-        view.source_type(i) == "traceback"
-            || ["__traceback__", "tb_frame", "tb_next"].contains(&view.label(i))
+        view.source_type(i) == "traceback" || ["__traceback__", "tb_frame", "tb_next"].contains(&view.label(i))
     })?;
-    let local = |i: usize| {
-        matches!(
-            view.steps[i].kind,
-            StepKind::Local | StepKind::Frame | StepKind::Cell
-        )
-    };
-    view.find_last(local)
-        .or_else(|| view.find(|i| view.label(i) == "__traceback__"))
+    let local = |i: usize| matches!(view.steps[i].kind, StepKind::Local | StepKind::Frame | StepKind::Cell);
+    view.find_last(local).or_else(|| view.find(|i| view.label(i) == "__traceback__"))
 }
 
 pub(super) const WHY: &str = "An exception holds its traceback, a traceback its frames, and {edge} leads back: the frame and all its locals stay.";

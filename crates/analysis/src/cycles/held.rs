@@ -2,9 +2,7 @@
 //! functions in them form one great knot in every program; they are left out
 //! first, and what still hangs together is told.
 
-use undying_graph::{
-    Cancelled, Detail, EdgeKind, Flags, LabelId, NodeId, Progress, RootKind, Snapshot, TypeId,
-};
+use undying_graph::{Cancelled, Detail, EdgeKind, Flags, LabelId, NodeId, Progress, RootKind, Snapshot, TypeId};
 
 use super::knot::Reader;
 use super::rows::Rows;
@@ -23,8 +21,7 @@ pub(super) fn shapes(
     let snapshot = reader.snapshot;
     let left_out = ordinary(snapshot);
     let globals = snapshot.labels.find("__globals__");
-    let node =
-        |n: NodeId| all.of(n).is_some() && !left_out.contains(n) && !garbage.dead.contains(n);
+    let node = |n: NodeId| all.of(n).is_some() && !left_out.contains(n) && !garbage.dead.contains(n);
     let edge = |e: usize| is_own(snapshot, globals, e);
     let knots = components::search(&snapshot.graph, node, edge, progress)?;
     let mut rows = Rows::default();
@@ -34,18 +31,13 @@ pub(super) fn shapes(
             progress.check()?;
         }
         let members = knots.members(knot);
-        if !members
-            .iter()
-            .any(|&n| reader.telling.of(snapshot, n) <= shape::LIBRARY)
-        {
+        if !members.iter().any(|&n| reader.telling.of(snapshot, n) <= shape::LIBRARY) {
             continue;
         }
         count += 1;
         let inside = |n: NodeId| knots.of(n) == Some(knot);
         if let Some(row) = rows.knot(reader.cycles(members, inside, edge)) {
-            members
-                .iter()
-                .for_each(|&n| rows.object(row, snapshot, n, true));
+            members.iter().for_each(|&n| rows.object(row, snapshot, n, true));
         }
     }
     Ok((rows.finish(reader, CycleState::Held), count))
@@ -68,27 +60,14 @@ fn ordinary(snapshot: &Snapshot) -> NodeSet {
     let mut set = NodeSet::new(graph.len());
     let dict = snapshot.labels.find("__dict__");
     let rows = (0..snapshot.types.len() as u32).map(TypeId);
-    let module: Vec<TypeId> = rows
-        .filter(|&t| naming::type_name(snapshot, t) == "module")
-        .collect();
+    let module: Vec<TypeId> = rows.filter(|&t| naming::type_name(snapshot, t) == "module").collect();
     let is_module = |n: NodeId| module.contains(&graph.type_id(n));
-    let rooted = snapshot
-        .roots
-        .iter()
-        .filter(|r| r.kind == RootKind::Module)
-        .map(|r| r.node);
-    let modules: Vec<NodeId> = graph
-        .nodes()
-        .filter(|&n| is_module(n))
-        .chain(rooted)
-        .collect();
+    let rooted = snapshot.roots.iter().filter(|r| r.kind == RootKind::Module).map(|r| r.node);
+    let modules: Vec<NodeId> = graph.nodes().filter(|&n| is_module(n)).chain(rooted).collect();
     for n in modules.into_iter().filter(|n| n.index() < graph.len()) {
         set.insert(n);
         let own = |e: &undying_graph::Edge| dict.is_some_and(|d| e.detail == Detail::Label(d));
-        graph
-            .edges(n)
-            .filter(own)
-            .for_each(|e| _ = set.insert(e.target));
+        graph.edges(n).filter(own).for_each(|e| _ = set.insert(e.target));
     }
     for n in graph.nodes().filter(|&n| graph.flags(n).has(Flags::CLASS)) {
         set.insert(n);

@@ -24,12 +24,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(snapshot: &'a Snapshot) -> Reader<'a> {
-        Reader {
-            snapshot,
-            telling: Telling::new(snapshot),
-            known: WellKnown::new(snapshot),
-            finder: Finder::default(),
-        }
+        Reader { snapshot, telling: Telling::new(snapshot), known: WellKnown::new(snapshot), finder: Finder::default() }
     }
 
     /// The different short cycles of a knot, turned, the most telling and then

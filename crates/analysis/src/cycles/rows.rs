@@ -71,13 +71,7 @@ impl Rows {
     pub(super) fn finish(self, reader: &Reader, state: CycleState) -> Vec<CycleShape> {
         let rows = self.rows.into_iter().map(|row| row.finish(reader, state));
         let mut rows: Vec<CycleShape> = rows.collect();
-        rows.sort_by_cached_key(|r| {
-            (
-                Reverse(r.bytes),
-                Reverse(r.count),
-                shape::key(&r.cycle.steps),
-            )
-        });
+        rows.sort_by_cached_key(|r| (Reverse(r.bytes), Reverse(r.count), shape::key(&r.cycle.steps)));
         rows
     }
 }
@@ -87,11 +81,7 @@ impl Row {
         let ((head, head_is_class), (instances, instance_bytes)) = self.head(reader);
         let mut types: FxHashMap<TypeId, TypeCount> = FxHashMap::default();
         for ((type_id, _), (count, bytes)) in self.types {
-            let none = TypeCount {
-                type_id,
-                count: 0,
-                shallow_bytes: 0,
-            };
+            let none = TypeCount { type_id, count: 0, shallow_bytes: 0 };
             let row = types.entry(type_id).or_insert(none);
             row.count += count;
             row.shallow_bytes = row.shallow_bytes.saturating_add(bytes);
@@ -124,16 +114,10 @@ impl Row {
     /// before beside it, then most instances.
     fn head(&self, reader: &Reader) -> ((TypeId, bool), (u64, u64)) {
         let best = self.types.iter().min_by_key(|((t, class), (count, _))| {
-            let rank = if *class {
-                shape::CLASS
-            } else {
-                reader.telling.of_type(*t)
-            };
+            let rank = if *class { shape::CLASS } else { reader.telling.of_type(*t) };
             (rank, !self.on_cycle.contains(t), Reverse(*count), *t)
         });
-        best.map_or(((TypeId(u32::MAX), false), (0, 0)), |(key, sums)| {
-            (*key, *sums)
-        })
+        best.map_or(((TypeId(u32::MAX), false), (0, 0)), |(key, sums)| (*key, *sums))
     }
 }
 

@@ -44,9 +44,7 @@ impl Telling {
             Origin::Builtin if is_exception(snapshot.text(t.name)) => STORY,
             Origin::Builtin => PLAIN,
         };
-        Telling {
-            of_type: snapshot.types.iter().map(rank).collect(),
-        }
+        Telling { of_type: snapshot.types.iter().map(rank).collect() }
     }
 
     /// Of a class's instances.
@@ -56,26 +54,14 @@ impl Telling {
 
     /// Of one object.
     pub(super) fn of(&self, snapshot: &Snapshot, n: NodeId) -> u8 {
-        if snapshot.graph.flags(n).has(Flags::CLASS) {
-            CLASS
-        } else {
-            self.of_type(snapshot.graph.type_id(n))
-        }
+        if snapshot.graph.flags(n).has(Flags::CLASS) { CLASS } else { self.of_type(snapshot.graph.type_id(n)) }
     }
 }
 
 /// Whether a builtin class is an exception, by the names that CPython gives them.
 fn is_exception(name: &str) -> bool {
-    ["Error", "Exception", "Warning"]
-        .iter()
-        .any(|end| name.ends_with(end))
-        || [
-            "StopIteration",
-            "StopAsyncIteration",
-            "KeyboardInterrupt",
-            "SystemExit",
-        ]
-        .contains(&name)
+    ["Error", "Exception", "Warning"].iter().any(|end| name.ends_with(end))
+        || ["StopIteration", "StopAsyncIteration", "KeyboardInterrupt", "SystemExit"].contains(&name)
 }
 
 /// The steps of a closed row of references.
@@ -86,7 +72,7 @@ pub(super) fn steps(snapshot: &Snapshot, known: &WellKnown, edges: &[u32]) -> Ve
     let split = match (edges.first(), edges.last()) {
         (Some(&a), Some(&z)) => {
             let last = bare(z);
-            known.joins(last.kind, last.label, &bare(a)).is_some() as usize
+            known.joins(snapshot, last.kind, last.label, &bare(a)).is_some() as usize
         }
         _ => 0,
     };
@@ -111,21 +97,12 @@ pub(super) fn turn_by_text(snapshot: &Snapshot, telling: &Telling, steps: &mut [
     });
 }
 
-fn turn_by<K: Ord>(
-    snapshot: &Snapshot,
-    telling: &Telling,
-    steps: &mut [Step],
-    key: impl Fn(&Step) -> K,
-) {
+fn turn_by<K: Ord>(snapshot: &Snapshot, telling: &Telling, steps: &mut [Step], key: impl Fn(&Step) -> K) {
     let n = steps.len();
     let source = |i: usize| telling.of(snapshot, steps[(i + n - 1) % n].node);
     let best = (0..n).min_by(|&a, &b| {
         let words = |from: usize| (0..n).map(move |i| (from + i) % n);
-        let by_words = || {
-            words(a)
-                .map(|i| key(&steps[i]))
-                .cmp(words(b).map(|i| key(&steps[i])))
-        };
+        let by_words = || words(a).map(|i| key(&steps[i])).cmp(words(b).map(|i| key(&steps[i])));
         source(a).cmp(&source(b)).then_with(by_words)
     });
     steps.rotate_left(best.unwrap_or(0));

@@ -3,9 +3,7 @@
 //! tell more; makes no text and follows no weak reference.
 
 use rustc_hash::FxHashMap;
-use undying_graph::{
-    Cancelled, Detail, EdgeKind, Graph, LabelId, NodeId, Progress, Root, RootKind, Snapshot,
-};
+use undying_graph::{Cancelled, Detail, EdgeKind, Graph, LabelId, NodeId, Progress, Root, RootKind, Snapshot};
 
 use crate::Refcounts;
 use crate::refcounts::{is_exact, is_strong};
@@ -47,10 +45,7 @@ impl Forest {
     pub fn reached(&self, graph: &Graph, n: NodeId) -> Reached {
         match self.parent.get(n.index()).copied().unwrap_or(NOWHERE) {
             NOWHERE => Reached::No,
-            ROOT => self
-                .roots
-                .get(&n.0)
-                .map_or(Reached::No, |&r| Reached::Root(r)),
+            ROOT => self.roots.get(&n.0).map_or(Reached::No, |&r| Reached::Root(r)),
             e => Reached::By(source_of(graph, e), e as usize),
         }
     }
@@ -87,8 +82,9 @@ fn rank(kind: RootKind) -> (u8, u8) {
         RootKind::Static => (0, 6),
         RootKind::Interned => (1, 0),
         RootKind::Stack => (1, 1),
-        RootKind::Immortal => (1, 2),
         RootKind::Native => (2, 0),
+        // Proves life and names nothing.
+        _ => (1, 2),
     }
 }
 
@@ -96,28 +92,16 @@ fn rank(kind: RootKind) -> (u8, u8) {
 /// wins; a way over exactly known references wins over any with a guess in it.
 /// What is reached by nothing and yet counted too often is a root of kind
 /// `native`, which no capture gives.
-pub fn forest(
-    snapshot: &Snapshot,
-    counts: &Refcounts,
-    progress: &dyn Progress,
-) -> Result<Forest, Cancelled> {
+pub fn forest(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress) -> Result<Forest, Cancelled> {
     let graph = &snapshot.graph;
     progress.phase("finding holders", graph.len() as u64);
     let mut search = Search {
-        forest: Forest {
-            parent: vec![NOWHERE; graph.len()],
-            position: vec![0; graph.len()],
-            ..Forest::default()
-        },
+        forest: Forest { parent: vec![NOWHERE; graph.len()], position: vec![0; graph.len()], ..Forest::default() },
         queue: Vec::with_capacity(graph.len()),
         taken: 0,
         guesses: Vec::new(),
     };
-    let mut roots: Vec<&Root> = snapshot
-        .roots
-        .iter()
-        .filter(|r| r.node.index() < graph.len())
-        .collect();
+    let mut roots: Vec<&Root> = snapshot.roots.iter().filter(|r| r.node.index() < graph.len()).collect();
     roots.sort_by_key(|r| (rank(r.kind), r.node));
     let second = roots.partition_point(|r| rank(r.kind).0 == 0);
     let (first, second) = roots.split_at(second);

@@ -29,17 +29,8 @@ pub(super) struct Holders<'a> {
 pub(super) type Way = (NodeId, Vec<u32>);
 
 impl<'a> Holders<'a> {
-    pub(super) fn new(
-        snapshot: &'a Snapshot,
-        forest: &'a Forest,
-        referrers: &'a Transpose,
-    ) -> Holders<'a> {
-        Holders {
-            snapshot,
-            forest,
-            referrers,
-            spent: 0,
-        }
+    pub(super) fn new(snapshot: &'a Snapshot, forest: &'a Forest, referrers: &'a Transpose) -> Holders<'a> {
+        Holders { snapshot, forest, referrers, spent: 0 }
     }
 
     /// Up to `limit` other ways, nearest holders first, each by a different holder.
@@ -114,10 +105,7 @@ impl<'a> Holders<'a> {
     /// Whether the object has a name of its own, or is more than a container.
     fn is_named(&self, n: NodeId) -> bool {
         let class = naming::type_name(self.snapshot, self.snapshot.graph.type_id(n));
-        let plain = matches!(
-            class,
-            "dict" | "list" | "tuple" | "set" | "frozenset" | "cell"
-        );
+        let plain = matches!(class, "dict" | "list" | "tuple" | "set" | "frozenset" | "cell");
         !plain || self.snapshot.name_of(n).is_some()
     }
 }

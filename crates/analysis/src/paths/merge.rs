@@ -29,11 +29,7 @@ struct Tree {
 
 impl Tree {
     fn new(snapshot: &Snapshot) -> Tree {
-        Tree {
-            rows: vec![(0, None), (0, None)],
-            children: FxHashMap::default(),
-            known: WellKnown::new(snapshot),
-        }
+        Tree { rows: vec![(0, None), (0, None)], children: FxHashMap::default(), known: WellKnown::new(snapshot) }
     }
 
     fn child(&mut self, place: Place, key: StepKey) -> Place {
@@ -47,22 +43,15 @@ impl Tree {
 
     /// One step further.  The same rules as [`WellKnown::push`], which makes the
     /// steps that are shown: a test holds them against each other.
-    fn extend(&mut self, mut place: Place, step: &Step) -> Place {
+    fn extend(&mut self, snapshot: &Snapshot, mut place: Place, step: &Step) -> Place {
         let mut key = step.key();
         if let (parent, Some(last)) = self.rows[place as usize]
-            && let Some(kind) = self.known.joins(last.kind, last.label, step)
+            && let Some((kind, label)) = self.known.joins(snapshot, last.kind, last.label, step)
         {
-            key.kind = kind;
+            (key.kind, key.label) = (kind, label);
             place = parent;
         }
-        let same = |row: Option<StepKey>| {
-            row.filter(|k| {
-                StepKey {
-                    repeated: false,
-                    ..*k
-                } == key
-            })
-        };
+        let same = |row: Option<StepKey>| row.filter(|k| StepKey { repeated: false, ..*k } == key);
         let (parent, last) = self.rows[place as usize];
         let (above, before) = self.rows[parent as usize];
         match (same(last), same(before)) {
@@ -177,7 +166,7 @@ impl Merge<'_> {
         };
         for e in edges.into_iter().rev() {
             let step = self.step(e);
-            place = self.tree.extend(place, &step);
+            place = self.tree.extend(self.snapshot, place, &step);
             self.place[step.node.index()] = place;
         }
         place
@@ -188,7 +177,7 @@ impl Merge<'_> {
         let mut place = self.place_of(from);
         for &e in down {
             let step = self.step(e);
-            place = self.tree.extend(place, &step);
+            place = self.tree.extend(self.snapshot, place, &step);
         }
         place
     }
@@ -202,9 +191,7 @@ impl Merge<'_> {
             down: down.to_vec(),
         });
         leaf.count += 1;
-        leaf.bytes = leaf
-            .bytes
-            .saturating_add(self.snapshot.graph.shallow_bytes(target));
+        leaf.bytes = leaf.bytes.saturating_add(self.snapshot.graph.shallow_bytes(target));
     }
 
     /// Tells rows that differ only in dictionary keys as one, and gives each the
@@ -213,26 +200,13 @@ impl Merge<'_> {
         let mut groups: FxHashMap<Vec<StepKey>, Vec<(Vec<StepKey>, &Leaf)>> = FxHashMap::default();
         for (place, leaf) in &self.leaves {
             let keys = self.tree.keys(*place);
-            let blank = keys.iter().map(|k| {
-                if k.kind == StepKind::Key {
-                    unlabelled(k)
-                } else {
-                    *k
-                }
-            });
-            groups
-                .entry(blank.collect())
-                .or_default()
-                .push((keys, leaf));
+            let blank = keys.iter().map(|k| if k.kind == StepKind::Key { unlabelled(k) } else { *k });
+            groups.entry(blank.collect()).or_default().push((keys, leaf));
         }
         let mut rows: Vec<(Vec<StepKey>, MergedChain)> = Vec::new();
         for (blank, mut group) in groups {
             if group.len() < ALIKE {
-                rows.extend(
-                    group
-                        .into_iter()
-                        .map(|(keys, leaf)| (keys, self.row(leaf, false))),
-                );
+                rows.extend(group.into_iter().map(|(keys, leaf)| (keys, self.row(leaf, false))));
                 continue;
             }
             group.sort_unstable_by_key(|(_, leaf)| self.forest.position(leaf.example));
@@ -245,8 +219,7 @@ impl Merge<'_> {
             rows.push((blank, one));
         }
         rows.sort_by(|(ka, a), (kb, b)| {
-            let size =
-                |c: &MergedChain, k: &[StepKey]| (Reverse(c.count), k.len(), Reverse(c.bytes));
+            let size = |c: &MergedChain, k: &[StepKey]| (Reverse(c.count), k.len(), Reverse(c.bytes));
             size(a, ka).cmp(&size(b, kb)).then_with(|| ka.cmp(kb))
         });
         rows.into_iter().map(|(_, row)| row).collect()
@@ -269,18 +242,10 @@ impl Merge<'_> {
                 step.label = LabelId::NONE;
             }
         }
-        MergedChain {
-            steps,
-            count: leaf.count,
-            bytes: leaf.bytes,
-            example: leaf.example,
-        }
+        MergedChain { steps, count: leaf.count, bytes: leaf.bytes, example: leaf.example }
     }
 }
 
 fn unlabelled(key: &StepKey) -> StepKey {
-    StepKey {
-        label: LabelId::NONE,
-        ..*key
-    }
+    StepKey { label: LabelId::NONE, ..*key }
 }

@@ -23,22 +23,11 @@ const SHARE: u64 = 4;
 const SHARE_FLOOR: u64 = 4 << 20;
 
 /// The suspects of this rule, unranked.  `heap_bytes` are all objects' own sizes.
-pub fn find(
-    snapshot: &Snapshot,
-    counts: &Refcounts,
-    cycles: &Cycles,
-    heap_bytes: u64,
-) -> Vec<Suspect> {
+pub fn find(snapshot: &Snapshot, counts: &Refcounts, cycles: &Cycles, heap_bytes: u64) -> Vec<Suspect> {
     let collector = Collector::new(&snapshot.facts, counts.candidates.len() as u64);
-    let garbage = cycles
-        .shapes
-        .iter()
-        .filter(|s| s.state == CycleState::Garbage);
-    let judged =
-        garbage.filter_map(|s| Some((s, confidence(snapshot, &collector, s, heap_bytes)?)));
-    judged
-        .map(|(s, sure)| suspect(snapshot, &collector, s, sure))
-        .collect()
+    let garbage = cycles.shapes.iter().filter(|s| s.state == CycleState::Garbage);
+    let judged = garbage.filter_map(|s| Some((s, confidence(snapshot, &collector, s, heap_bytes)?)));
+    judged.map(|(s, sure)| suspect(snapshot, &collector, s, sure)).collect()
 }
 
 /// What the target's collector would leave lying about.
@@ -57,29 +46,17 @@ impl Collector {
         let rest = facts.gc_thresholds.iter().skip(1);
         let product = |sum: u64, t: &i64| sum.saturating_mul((*t).max(1) as u64);
         let generations = rest.fold(first.unwrap_or(700).max(0) as u64, product);
-        Collector {
-            off: facts.gc_enabled == Some(false) || first == Some(0),
-            leaves: generations.max(tracked / 4),
-        }
+        Collector { off: facts.gc_enabled == Some(false) || first == Some(0), leaves: generations.max(tracked / 4) }
     }
 }
 
 /// How sure, `None` where it is not worth a word.
-fn confidence(
-    snapshot: &Snapshot,
-    collector: &Collector,
-    shape: &CycleShape,
-    heap: u64,
-) -> Option<Confidence> {
+fn confidence(snapshot: &Snapshot, collector: &Collector, shape: &CycleShape, heap: u64) -> Option<Confidence> {
     let origin = snapshot.types.get(shape.head.index()).map(|t| t.origin);
     let instances = !shape.head_is_class;
     if instances && origin == Some(Origin::Program) {
         let again = shape.count >= REPEATS || collector.off;
-        return Some(if again {
-            Confidence::High
-        } else {
-            Confidence::Medium
-        });
+        return Some(if again { Confidence::High } else { Confidence::Medium });
     }
     let many = shape.count >= MANY && (collector.off || shape.objects > collector.leaves);
     let large = shape.bytes >= SHARE_FLOOR && shape.bytes >= heap / SHARE;
@@ -91,18 +68,9 @@ fn confidence(
     }
 }
 
-fn suspect(
-    snapshot: &Snapshot,
-    collector: &Collector,
-    shape: &CycleShape,
-    confidence: Confidence,
-) -> Suspect {
+fn suspect(snapshot: &Snapshot, collector: &Collector, shape: &CycleShape, confidence: Confidence) -> Suspect {
     let steps = &shape.cycle.steps;
-    let kind = if shape.head_on_cycle {
-        SuspectKind::Cycle
-    } else {
-        SuspectKind::Garbage
-    };
+    let kind = if shape.head_on_cycle { SuspectKind::Cycle } else { SuspectKind::Garbage };
     Suspect {
         rank: 0,
         kind,
@@ -140,8 +108,5 @@ fn why(collector: &Collector, shape: &CycleShape) -> String {
         true => "and the collector is switched off, so they stay",
         false => "so counting never frees them and they wait for the collector",
     };
-    format!(
-        "{} of {} dead objects, {held}, {end}.",
-        shape.instances, shape.objects
-    )
+    format!("{} of {} dead objects, {held}, {end}.", shape.instances, shape.objects)
 }
