@@ -21,18 +21,13 @@ pub(crate) struct Partial {
 }
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> WriteError + '_ {
-    move |why| WriteError::Io {
-        path: path.into(),
-        why,
-    }
+    move |why| WriteError::Io { path: path.into(), why }
 }
 
 impl Partial {
     /// Checks the destination and makes the directory `.NAME.XXXX.partial` beside it.
     pub fn create(dest: &Path, force: bool) -> Result<Partial, WriteError> {
-        let name = dest
-            .file_name()
-            .ok_or_else(|| WriteError::NoName(dest.into()))?;
+        let name = dest.file_name().ok_or_else(|| WriteError::NoName(dest.into()))?;
         check_destination(dest, force)?;
         let parent = parent_of(dest);
         for attempt in 0..100 {
@@ -42,12 +37,7 @@ impl Partial {
             let path = parent.join(unique);
             match make_private_directory(&path) {
                 Ok(()) => {
-                    return Ok(Partial {
-                        path,
-                        dest: dest.into(),
-                        force,
-                        committed: false,
-                    });
+                    return Ok(Partial { path, dest: dest.into(), force, committed: false });
                 }
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(e) => return Err(io_at(&path)(e)),
@@ -122,13 +112,9 @@ fn check_destination(dest: &Path, force: bool) -> Result<(), WriteError> {
     if !force {
         return Err(WriteError::Exists(dest.into()));
     }
-    let replaceable = there.is_dir()
-        && (dest.join(META).is_file() || fs::read_dir(dest).map_err(io_at(dest))?.next().is_none());
-    if replaceable {
-        Ok(())
-    } else {
-        Err(WriteError::NotOurs(dest.into()))
-    }
+    let replaceable =
+        there.is_dir() && (dest.join(META).is_file() || fs::read_dir(dest).map_err(io_at(dest))?.next().is_none());
+    if replaceable { Ok(()) } else { Err(WriteError::NotOurs(dest.into())) }
 }
 
 fn parent_of(dest: &Path) -> &Path {
@@ -157,10 +143,7 @@ fn sync(path: &Path) -> io::Result<()> {
 /// A number that two writers hardly share: process, clock, count.
 fn salt() -> u32 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let clock = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_nanos() as u64);
-    let mix =
-        clock ^ (std::process::id() as u64) << 20 ^ COUNT.fetch_add(1, Ordering::Relaxed) << 48;
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+    let mix = clock ^ (std::process::id() as u64) << 20 ^ COUNT.fetch_add(1, Ordering::Relaxed) << 48;
     (mix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }

@@ -78,10 +78,7 @@ pub enum ReadError {
 impl ReadError {
     /// A table does not hold together.
     pub(crate) fn damaged(file: &str, why: impl std::fmt::Display) -> ReadError {
-        ReadError::Damaged {
-            file: file.into(),
-            why: why.to_string(),
-        }
+        ReadError::Damaged { file: file.into(), why: why.to_string() }
     }
 }
 

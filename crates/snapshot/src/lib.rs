@@ -6,6 +6,7 @@
 mod directory;
 mod error;
 mod meta;
+mod page;
 mod read;
 mod schema;
 mod table;

@@ -60,25 +60,16 @@ struct Front {
 pub fn read_meta(dir: &Path) -> Result<Meta, ReadError> {
     let path = dir.join(META);
     let mut text = String::new();
-    let not_ours = |why: &str| ReadError::NotASnapshot {
-        path: dir.into(),
-        why: why.into(),
-    };
+    let not_ours = |why: &str| ReadError::NotASnapshot { path: dir.into(), why: why.into() };
     let file = File::open(&path).map_err(|why| match why.kind() {
         ErrorKind::NotFound if dir.is_dir() => not_ours("it has no meta.json"),
         ErrorKind::NotFound => not_ours("there is no such directory"),
         ErrorKind::NotADirectory => not_ours("it is not a directory"),
-        _ => ReadError::Io {
-            path: path.clone(),
-            why,
-        },
+        _ => ReadError::Io { path: path.clone(), why },
     })?;
     match file.take(MAX_BYTES + 1).read_to_string(&mut text) {
         Ok(n) if n as u64 > MAX_BYTES => {
-            return Err(ReadError::damaged(
-                META,
-                "longer than any that undying writes",
-            ));
+            return Err(ReadError::damaged(META, "longer than any that undying writes"));
         }
         Ok(_) => {}
         Err(why) if why.kind() == ErrorKind::InvalidData => {
@@ -94,10 +85,7 @@ fn parse(text: &str) -> Result<Meta, ReadError> {
     match value.get("schema").and_then(Value::as_u64) {
         None | Some(0) => return Err(ReadError::damaged(META, "it names no schema")),
         Some(schema) if schema > SCHEMA as u64 => {
-            return Err(ReadError::Newer {
-                schema,
-                ours: SCHEMA,
-            });
+            return Err(ReadError::Newer { schema, ours: SCHEMA });
         }
         Some(_) => {}
     }
@@ -108,19 +96,8 @@ fn parse(text: &str) -> Result<Meta, ReadError> {
     let seconds = rest.remove("captured_unix").unwrap_or(Value::from(0.0));
     rest.insert("captured_at".into(), seconds);
     let facts = Facts::deserialize(Value::Object(rest)).map_err(|e| ReadError::damaged(META, e))?;
-    let Front {
-        schema,
-        undying,
-        captured_at,
-        counts,
-    } = front;
-    Ok(Meta {
-        schema,
-        undying,
-        captured_at,
-        counts,
-        facts,
-    })
+    let Front { schema, undying, captured_at, counts } = front;
+    Ok(Meta { schema, undying, captured_at, counts, facts })
 }
 
 /// The text of `meta.json`.
@@ -133,12 +110,7 @@ pub(crate) fn to_text(undying: &str, counts: Counts, facts: &Facts) -> serde_jso
         }
     }
     let captured_at = iso_8601(facts.captured_at);
-    let front = Front {
-        schema: SCHEMA,
-        undying: undying.into(),
-        captured_at,
-        counts,
-    };
+    let front = Front { schema: SCHEMA, undying: undying.into(), captured_at, counts };
     let mut all = Map::new();
     if let Value::Object(mut rest) = serde_json::to_value(&facts)? {
         if let Some(seconds) = rest.remove("captured_at") {
@@ -168,16 +140,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     // Counted from 1 March of the year 0, so that a leap day ends its year.
     let z = days + 719_468;
     let (era, day_of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month, day)
 }
@@ -193,20 +160,7 @@ mod tests {
         for n in 0..60_000 {
             assert_eq!(civil(n), (y, m, d));
             let leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-            let length = [
-                31,
-                28 + i64::from(leap),
-                31,
-                30,
-                31,
-                30,
-                31,
-                31,
-                30,
-                31,
-                30,
-                31,
-            ][m as usize - 1];
+            let length = [31, 28 + i64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][m as usize - 1];
             d += 1;
             if d > length {
                 (m, d) = (m + 1, 1);

@@ -8,8 +8,8 @@ use std::path::Path;
 use parquet::data_type::ByteArray;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use undying_graph::{
-    Builder, Certainty, Detail, Edge, EdgeKind, Flags, NamedRow, NodeId, ObjectRow, Origin,
-    Progress, RegionRow, Root, RootKind, Sink, Snapshot, Tail, TypeId, TypeRow,
+    Builder, Certainty, Detail, Edge, EdgeKind, Flags, NamedRow, NodeId, ObjectRow, Origin, Progress, RegionRow, Root,
+    RootKind, Sink, Snapshot, Tail, TypeId, TypeRow,
 };
 
 use crate::error::ReadError;
@@ -31,19 +31,10 @@ pub fn read(dir: &Path, progress: &dyn Progress) -> Result<Snapshot> {
     let regions = read_regions(dir)?;
     for t in &types {
         if t.object.is_some_and(|o| o.0 as u64 >= n) {
-            return Err(ReadError::damaged(
-                TYPES.file,
-                "a class is an object that is not there",
-            ));
+            return Err(ReadError::damaged(TYPES.file, "a class is an object that is not there"));
         }
     }
-    *b.tail_mut() = Tail {
-        types,
-        roots,
-        named,
-        regions,
-        facts: meta.facts,
-    };
+    *b.tail_mut() = Tail { types, roots, named, regions, facts: meta.facts };
     Ok(b.build())
 }
 
@@ -63,12 +54,8 @@ impl Open {
             }
             Err(why) => return Err(ReadError::Io { path, why }),
         };
-        let reader =
-            SerializedFileReader::new(file).map_err(|e| ReadError::damaged(table.file, e))?;
-        Ok(Open {
-            file: table.file,
-            reader,
-        })
+        let reader = SerializedFileReader::new(file).map_err(|e| ReadError::damaged(table.file, e))?;
+        Ok(Open { file: table.file, reader })
     }
 
     fn damaged(&self, why: impl std::fmt::Display) -> ReadError {
@@ -85,29 +72,21 @@ impl Open {
 
     fn column(&self, group: usize, name: &str) -> Result<Column> {
         let descr = self.reader.metadata().file_metadata().schema_descr_ptr();
-        let at = descr
-            .columns()
-            .iter()
-            .position(|c| c.path().parts().len() == 1 && c.name() == name);
+        let at = descr.columns().iter().position(|c| c.path().parts().len() == 1 && c.name() == name);
         let at = at.ok_or_else(|| self.damaged(format_args!("no column {name}")))?;
         let column = descr.column(at);
         if column.max_rep_level() > 0 || column.max_def_level() > 1 {
             return Err(self.damaged(format_args!("column {name} is nested")));
         }
         let rows = self.rows(group);
-        let open = self
-            .reader
-            .get_row_group(group)
-            .and_then(|g| g.get_column_reader(at));
+        let open = self.reader.get_row_group(group).and_then(|g| g.get_column_reader(at));
         open.and_then(|r| read_column(r, rows, column.max_def_level() == 1))
             .map_err(|e| self.damaged(format_args!("column {name}: {e}")))
     }
 
     fn integers(&self, group: usize, name: &str) -> Result<Vec<Option<i64>>> {
         match self.column(group, name)? {
-            Column::I32 { values, present } => {
-                Ok(join(values.into_iter().map(|v| v as u32 as i64), &present))
-            }
+            Column::I32 { values, present } => Ok(join(values.into_iter().map(|v| v as u32 as i64), &present)),
             Column::I64 { values, present } => Ok(join(values.into_iter(), &present)),
             _ => Err(self.damaged(format_args!("column {name} is not of integers"))),
         }
@@ -135,8 +114,7 @@ impl Open {
     }
 
     fn u32(&self, v: Option<i64>) -> Result<u32> {
-        v.and_then(|v| u32::try_from(v).ok())
-            .ok_or_else(|| self.damaged("a number out of range"))
+        v.and_then(|v| u32::try_from(v).ok()).ok_or_else(|| self.damaged("a number out of range"))
     }
 }
 
@@ -144,10 +122,7 @@ fn join<T>(mut values: impl Iterator<Item = T>, present: &[i16]) -> Vec<Option<T
     if present.is_empty() {
         return values.map(Some).collect();
     }
-    present
-        .iter()
-        .map(|&p| if p == 1 { values.next() } else { None })
-        .collect()
+    present.iter().map(|&p| if p == 1 { values.next() } else { None }).collect()
 }
 
 fn read_types(dir: &Path, b: &mut Builder) -> Result<Vec<TypeRow>> {
@@ -157,11 +132,7 @@ fn read_types(dir: &Path, b: &mut Builder) -> Result<Vec<TypeRow>> {
         let (ids, names) = (t.integers(g, "type_id")?, t.texts(g, "name")?);
         let (objects, basic) = (t.integers(g, "object_id")?, t.integers(g, "basic_bytes")?);
         let (item, files) = (t.integers(g, "item_bytes")?, t.texts(g, "module_file")?);
-        let (origin, gc, del) = (
-            t.texts(g, "origin")?,
-            t.bools(g, "has_gc")?,
-            t.bools(g, "has_del")?,
-        );
+        let (origin, gc, del) = (t.texts(g, "origin")?, t.bools(g, "has_gc")?, t.bools(g, "has_del")?);
         for i in 0..t.rows(g) {
             if ids[i] != Some(rows.len() as i64) {
                 return Err(t.damaged("type_id is not the row number"));
@@ -172,8 +143,7 @@ fn read_types(dir: &Path, b: &mut Builder) -> Result<Vec<TypeRow>> {
                 basic_bytes: basic[i].unwrap_or(0) as u64,
                 item_bytes: item[i].unwrap_or(0) as u64,
                 module_file: b.label(t.str(&files[i])?),
-                origin: Origin::from_name(t.str(&origin[i])?)
-                    .ok_or_else(|| t.damaged("an unknown origin"))?,
+                origin: Origin::from_name(t.str(&origin[i])?).ok_or_else(|| t.damaged("an unknown origin"))?,
                 has_gc: gc[i],
                 has_del: del[i],
             });
@@ -182,13 +152,7 @@ fn read_types(dir: &Path, b: &mut Builder) -> Result<Vec<TypeRow>> {
     Ok(rows)
 }
 
-fn read_graph(
-    dir: &Path,
-    b: &mut Builder,
-    types: usize,
-    n: u64,
-    progress: &dyn Progress,
-) -> Result<()> {
+fn read_graph(dir: &Path, b: &mut Builder, types: usize, n: u64, progress: &dyn Progress) -> Result<()> {
     let (objects, edges) = (Open::new(dir, &OBJECTS)?, Open::new(dir, &EDGES)?);
     let mut all: Vec<(u32, Edge)> = Vec::new();
     for g in 0..edges.groups() {
@@ -201,38 +165,23 @@ fn read_graph(
             if target as u64 >= n {
                 return Err(edges.damaged("a reference to an object that is not there"));
             }
-            let kind = EdgeKind::from_name(edges.str(&k[i])?)
-                .ok_or_else(|| edges.damaged("an unknown kind"))?;
-            let certainty = Certainty::from_name(edges.str(&c[i])?)
-                .ok_or_else(|| edges.damaged("an unknown certainty"))?;
+            let kind = EdgeKind::from_name(edges.str(&k[i])?).ok_or_else(|| edges.damaged("an unknown kind"))?;
+            let certainty =
+                Certainty::from_name(edges.str(&c[i])?).ok_or_else(|| edges.damaged("an unknown certainty"))?;
             let detail = match (&l[i], x[i]) {
                 (Some(_), _) => Detail::Label(b.label(edges.str(&l[i])?)),
                 (None, Some(x)) => Detail::Index(edges.u32(Some(x))?),
                 (None, None) => Detail::None,
             };
-            all.push((
-                edges.u32(s[i])?,
-                Edge {
-                    target: NodeId(target),
-                    kind,
-                    certainty,
-                    detail,
-                },
-            ));
+            all.push((edges.u32(s[i])?, Edge { target: NodeId(target), kind, certainty, detail }));
         }
     }
     let mut rest = all.as_slice();
     let mut id = 0u32;
     for g in 0..objects.groups() {
         progress.check()?;
-        let (a, t) = (
-            objects.integers(g, "address")?,
-            objects.integers(g, "type_id")?,
-        );
-        let (s, r) = (
-            objects.integers(g, "shallow_bytes")?,
-            objects.integers(g, "refcount")?,
-        );
+        let (a, t) = (objects.integers(g, "address")?, objects.integers(g, "type_id")?);
+        let (s, r) = (objects.integers(g, "shallow_bytes")?, objects.integers(g, "refcount")?);
         let f = objects.integers(g, "flags")?;
         for i in 0..objects.rows(g) {
             let type_id = objects.u32(t[i])?;
@@ -269,20 +218,11 @@ fn read_roots(dir: &Path, b: &mut Builder, n: u64) -> Result<Vec<Root>> {
     let t = Open::new(dir, &ROOTS)?;
     let mut rows = Vec::new();
     for g in 0..t.groups() {
-        let (o, k, l) = (
-            t.integers(g, "object_id")?,
-            t.texts(g, "kind")?,
-            t.texts(g, "label")?,
-        );
+        let (o, k, l) = (t.integers(g, "object_id")?, t.texts(g, "kind")?, t.texts(g, "label")?);
         for i in 0..t.rows(g) {
             let node = in_range(&t, o[i], n)?;
-            let kind =
-                RootKind::from_name(t.str(&k[i])?).ok_or_else(|| t.damaged("an unknown kind"))?;
-            rows.push(Root {
-                node,
-                kind,
-                label: b.label(t.str(&l[i])?),
-            });
+            let kind = RootKind::from_name(t.str(&k[i])?).ok_or_else(|| t.damaged("an unknown kind"))?;
+            rows.push(Root { node, kind, label: b.label(t.str(&l[i])?) });
         }
     }
     Ok(rows)
@@ -297,12 +237,7 @@ fn read_names(dir: &Path, b: &mut Builder, n: u64) -> Result<Vec<NamedRow>> {
         for i in 0..t.rows(g) {
             let node = in_range(&t, o[i], n)?;
             let (name, file) = (b.label(t.str(&names[i])?), b.label(t.str(&files[i])?));
-            rows.push(NamedRow {
-                node,
-                name,
-                file,
-                line: t.u32(lines[i].or(Some(0)))?,
-            });
+            rows.push(NamedRow { node, name, file, line: t.u32(lines[i].or(Some(0)))? });
         }
     }
     Ok(rows)
@@ -312,11 +247,7 @@ fn read_regions(dir: &Path) -> Result<Vec<RegionRow>> {
     let t = Open::new(dir, &REGIONS)?;
     let mut rows = Vec::new();
     for g in 0..t.groups() {
-        let (start, end, offset) = (
-            t.integers(g, "start")?,
-            t.integers(g, "end")?,
-            t.integers(g, "offset")?,
-        );
+        let (start, end, offset) = (t.integers(g, "start")?, t.integers(g, "end")?, t.integers(g, "offset")?);
         let (permissions, path) = (t.texts(g, "permissions")?, t.texts(g, "path")?);
         let (resident, claim) = (t.integers(g, "resident_bytes")?, t.texts(g, "claim")?);
         for i in 0..t.rows(g) {
@@ -336,9 +267,5 @@ fn read_regions(dir: &Path) -> Result<Vec<RegionRow>> {
 
 fn in_range(t: &Open, id: Option<i64>, n: u64) -> Result<NodeId> {
     let id = t.u32(id)?;
-    if id as u64 >= n {
-        Err(t.damaged("an object that is not there"))
-    } else {
-        Ok(NodeId(id))
-    }
+    if id as u64 >= n { Err(t.damaged("an object that is not there")) } else { Ok(NodeId(id)) }
 }

@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
-use parquet::file::properties::{
-    EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion,
-};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::TypePtr;
 
 /// The number of the schema written here, and the highest that is read.
 pub const SCHEMA: u32 = 1;
 
-/// Rows of a row group.
-pub(crate) const GROUP_ROWS: usize = 1 << 20;
+/// Rows of a page of the big tables.
+pub(crate) const PAGE_ROWS: usize = 1 << 16;
+
+/// Rows of a row group, a whole number of pages.
+pub(crate) const GROUP_ROWS: usize = 16 * PAGE_ROWS;
 
 /// One table.
 pub(crate) struct Table {
@@ -115,13 +116,8 @@ impl Table {
 
     /// How the file is written, apart from the pages.
     pub fn properties(&self, undying: &str) -> parquet::errors::Result<WriterPropertiesPtr> {
-        let sorted = self.sorted_by.map(|column_idx| {
-            vec![SortingColumn {
-                column_idx,
-                descending: false,
-                nulls_first: false,
-            }]
-        });
+        let sorted =
+            self.sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]);
         Ok(Arc::new(
             WriterProperties::builder()
                 .set_writer_version(WriterVersion::PARQUET_1_0)
@@ -130,10 +126,7 @@ impl Table {
                 .set_statistics_enabled(EnabledStatistics::Chunk)
                 .set_offset_index_disabled(true)
                 .set_sorting_columns(sorted)
-                .set_key_value_metadata(Some(vec![KeyValue::new(
-                    "undying.schema".into(),
-                    SCHEMA.to_string(),
-                )]))
+                .set_key_value_metadata(Some(vec![KeyValue::new("undying.schema".into(), SCHEMA.to_string())]))
                 .build(),
         ))
     }

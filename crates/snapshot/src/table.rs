@@ -21,19 +21,13 @@ pub(crate) enum Column {
     /// Truth values.
     Bool { values: Vec<bool> },
     /// Texts.
-    Text {
-        values: Vec<ByteArray>,
-        present: Vec<i16>,
-    },
+    Text { values: Vec<ByteArray>, present: Vec<i16> },
 }
 
 impl Column {
     /// Unsigned 32-bit integers.
     pub fn u32(values: impl Iterator<Item = u32>) -> Column {
-        Column::I32 {
-            values: values.map(|v| v as i32).collect(),
-            present: Vec::new(),
-        }
+        Column::I32 { values: values.map(|v| v as i32).collect(), present: Vec::new() }
     }
 
     /// Unsigned 32-bit integers, some missing.
@@ -44,10 +38,7 @@ impl Column {
 
     /// 64-bit integers; unsigned ones keep their bits.
     pub fn i64(values: impl Iterator<Item = u64>) -> Column {
-        Column::I64 {
-            values: values.map(|v| v as i64).collect(),
-            present: Vec::new(),
-        }
+        Column::I64 { values: values.map(|v| v as i64).collect(), present: Vec::new() }
     }
 
     /// 64-bit integers, some missing.
@@ -58,17 +49,12 @@ impl Column {
 
     /// Truth values.
     pub fn bool(values: impl Iterator<Item = bool>) -> Column {
-        Column::Bool {
-            values: values.collect(),
-        }
+        Column::Bool { values: values.collect() }
     }
 
     /// Texts.
     pub fn text<'a>(values: impl Iterator<Item = &'a str>) -> Column {
-        Column::Text {
-            values: values.map(ByteArray::from).collect(),
-            present: Vec::new(),
-        }
+        Column::Text { values: values.map(ByteArray::from).collect(), present: Vec::new() }
     }
 
     /// Texts, some missing.
@@ -88,15 +74,10 @@ fn split<T>(rows: impl Iterator<Item = Option<T>>) -> (Vec<T>, Vec<i16>) {
 }
 
 /// Writes one row group: the table's columns in order.
-pub(crate) fn write_group<W: Write + Send>(
-    file: &mut SerializedFileWriter<W>,
-    columns: &[Column],
-) -> Result<()> {
+pub(crate) fn write_group<W: Write + Send>(file: &mut SerializedFileWriter<W>, columns: &[Column]) -> Result<()> {
     let mut group = file.next_row_group()?;
     for column in columns {
-        let mut writer = group
-            .next_column()?
-            .ok_or_else(|| ParquetError::General("a column too many".into()))?;
+        let mut writer = group.next_column()?.ok_or_else(|| ParquetError::General("a column too many".into()))?;
         write_column(writer.untyped(), column)?;
         writer.close()?;
     }
@@ -112,9 +93,7 @@ fn write_column(writer: &mut ColumnWriter<'_>, column: &Column) -> Result<()> {
         (ColumnWriter::Int64ColumnWriter(w), Column::I64 { values, present }) => {
             w.write_batch(values, levels(present), None)?
         }
-        (ColumnWriter::BoolColumnWriter(w), Column::Bool { values }) => {
-            w.write_batch(values, None, None)?
-        }
+        (ColumnWriter::BoolColumnWriter(w), Column::Bool { values }) => w.write_batch(values, None, None)?,
         (ColumnWriter::ByteArrayColumnWriter(w), Column::Text { values, present }) => {
             w.write_batch(values, levels(present), None)?
         }
@@ -138,9 +117,7 @@ pub(crate) fn read_column(reader: ColumnReader, rows: usize, nullable: bool) -> 
                 let levels = nullable.then_some(&mut present);
                 let (n, _, _) = reader.read_records(rows - got, levels, None, &mut values)?;
                 if n == 0 {
-                    return Err(ParquetError::General(format!(
-                        "{got} rows where {rows} should be"
-                    )));
+                    return Err(ParquetError::General(format!("{got} rows where {rows} should be")));
                 }
                 got += n;
             }
@@ -148,19 +125,10 @@ pub(crate) fn read_column(reader: ColumnReader, rows: usize, nullable: bool) -> 
         }};
     }
     Ok(match reader {
-        ColumnReader::Int32ColumnReader(r) => Column::I32 {
-            values: read!(r),
-            present,
-        },
-        ColumnReader::Int64ColumnReader(r) => Column::I64 {
-            values: read!(r),
-            present,
-        },
+        ColumnReader::Int32ColumnReader(r) => Column::I32 { values: read!(r), present },
+        ColumnReader::Int64ColumnReader(r) => Column::I64 { values: read!(r), present },
         ColumnReader::BoolColumnReader(r) => Column::Bool { values: read!(r) },
-        ColumnReader::ByteArrayColumnReader(r) => Column::Text {
-            values: read!(r),
-            present,
-        },
+        ColumnReader::ByteArrayColumnReader(r) => Column::Text { values: read!(r), present },
         _ => return Err(ParquetError::General("a type that no column has".into())),
     })
 }

@@ -2,22 +2,27 @@
 //! their tables, the rest follows at the end.  Knows the graph's rows and the
 //! order of work; pages, bytes and directories are other files' business.
 
+mod dictionary;
+mod edges;
+mod encoder;
+mod file;
+mod objects;
+mod small;
+
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use parquet::file::writer::SerializedFileWriter;
-use undying_graph::{
-    Detail, Edge, LabelId, Labels, NamedRow, ObjectRow, RegionRow, Root, Sink, Tail, TypeRow,
-};
+use undying_graph::{Edge, LabelId, Labels, ObjectRow, Sink, Tail};
 
+use self::edges::{EdgePage, Edges, Texts};
+use self::encoder::Encoder;
+use self::objects::{ObjectPage, Objects};
+use self::small::Small;
 use crate::directory::Partial;
 use crate::error::WriteError;
 use crate::meta::{self, Counts};
-use crate::schema::{EDGES, GROUP_ROWS, META, NAMES, OBJECTS, REGIONS, ROOTS, TYPES, Table};
-use crate::table::{Column, write_group};
-
-type TableFile = SerializedFileWriter<BufWriter<File>>;
+use crate::schema::{EDGES, META, NAMES, OBJECTS, REGIONS, ROOTS, TYPES};
 
 /// What was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,19 +38,17 @@ pub struct Summary {
 /// A [`Sink`] that writes a snapshot's directory.  Call [`Writer::commit`] after
 /// [`Sink::finish`]; a writer that is dropped before leaves nothing behind.
 pub struct Writer {
+    // Dropped first: it holds files in the directory open.
+    encoder: Encoder,
     directory: Partial,
     undying: String,
     labels: Labels,
-    objects: Option<TableFile>,
-    edges: Option<TableFile>,
-    object_rows: Vec<ObjectRow>,
-    edge_rows: Vec<(u32, Edge)>,
+    /// So many labels the encoder knows.
+    told: usize,
+    objects: ObjectPage,
+    edges: EdgePage,
     counts: Counts,
     finished: bool,
-}
-
-fn other(e: impl std::error::Error + Send + Sync + 'static) -> io::Error {
-    io::Error::other(e)
 }
 
 impl Writer {
@@ -53,32 +56,24 @@ impl Writer {
     /// An existing `dest` is an error, unless `force` and it is a snapshot or empty.
     pub fn create(dest: &Path, force: bool, undying_version: &str) -> Result<Writer, WriteError> {
         let directory = Partial::create(dest, force)?;
-        let mut writer = Writer {
+        let at = |name: &'static str| {
+            let path = dest.join(name);
+            move |why| WriteError::Io { path, why }
+        };
+        let objects =
+            file::open(&directory, &OBJECTS, undying_version).and_then(Objects::new).map_err(at(OBJECTS.file))?;
+        let edges = file::open(&directory, &EDGES, undying_version).and_then(Edges::new).map_err(at(EDGES.file))?;
+        Ok(Writer {
+            encoder: Encoder::start(objects, edges).map_err(at(""))?,
             directory,
             undying: undying_version.into(),
             labels: Labels::default(),
-            objects: None,
-            edges: None,
-            object_rows: Vec::new(),
-            edge_rows: Vec::new(),
+            told: 0,
+            objects: ObjectPage::new(),
+            edges: EdgePage::new(),
             counts: Counts::default(),
             finished: false,
-        };
-        let failed = |table: &Table, dir: &Partial, why| WriteError::Io {
-            path: dir.join(table.file),
-            why,
-        };
-        writer.objects = Some(
-            writer
-                .open(&OBJECTS)
-                .map_err(|e| failed(&OBJECTS, &writer.directory, e))?,
-        );
-        writer.edges = Some(
-            writer
-                .open(&EDGES)
-                .map_err(|e| failed(&EDGES, &writer.directory, e))?,
-        );
-        Ok(writer)
+        })
     }
 
     /// Flushes everything to the disk and gives the directory its name.
@@ -88,159 +83,50 @@ impl Writer {
             return Err(WriteError::Unfinished(path));
         }
         let mut bytes = 0;
-        for file in [
-            OBJECTS.file,
-            EDGES.file,
-            TYPES.file,
-            ROOTS.file,
-            NAMES.file,
-            REGIONS.file,
-            META,
-        ] {
-            let at = self.directory.join(file);
-            let flushed = File::open(&at).and_then(|f| f.sync_all().and_then(|()| f.metadata()));
-            bytes += flushed
-                .map_err(|why| WriteError::Io { path: at, why })?
-                .len();
+        for name in [OBJECTS.file, EDGES.file, TYPES.file, ROOTS.file, NAMES.file, REGIONS.file, META] {
+            let flushed = File::open(self.directory.join(name)).and_then(|f| f.sync_all().and_then(|()| f.metadata()));
+            bytes += flushed.map_err(|why| WriteError::Io { path: path.join(name), why })?.len();
         }
         self.directory.commit()?;
-        Ok(Summary {
-            path,
-            counts: self.counts,
-            bytes,
-        })
-    }
-
-    fn open(&self, table: &Table) -> io::Result<TableFile> {
-        let file = BufWriter::with_capacity(1 << 20, self.directory.file(table.file)?);
-        let properties = table.properties(&self.undying).map_err(other)?;
-        SerializedFileWriter::new(file, table.parsed().map_err(other)?, properties).map_err(other)
+        Ok(Summary { path, counts: self.counts, bytes })
     }
 
     fn flush_objects(&mut self) -> io::Result<()> {
-        let rows = std::mem::take(&mut self.object_rows);
-        let columns = [
-            Column::i64(rows.iter().map(|r| r.address)),
-            Column::u32(rows.iter().map(|r| r.type_id.0)),
-            Column::i64(rows.iter().map(|r| r.shallow_bytes)),
-            Column::i64_or_null(rows.iter().map(|r| r.refcount)),
-            Column::bool(
-                rows.iter()
-                    .map(|r| r.flags.has(undying_graph::Flags::GC_TRACKED)),
-            ),
-            Column::u32(rows.iter().map(|r| r.flags.0 as u32)),
-        ];
-        let Some(file) = &mut self.objects else {
-            return Ok(());
-        };
-        write_group(file, &columns).map_err(other)
+        let empty = self.encoder.empty_objects();
+        self.encoder.objects(std::mem::replace(&mut self.objects, empty))
     }
 
     fn flush_edges(&mut self) -> io::Result<()> {
-        let rows = std::mem::take(&mut self.edge_rows);
-        let label = |e: &Edge| {
-            if let Detail::Label(l) = e.detail {
-                Some(l)
-            } else {
-                None
-            }
-        };
-        let index = |e: &Edge| {
-            if let Detail::Index(i) = e.detail {
-                Some(i as u64)
-            } else {
-                None
-            }
-        };
-        let columns = [
-            Column::u32(rows.iter().map(|r| r.0)),
-            Column::u32(rows.iter().map(|r| r.1.target.0)),
-            Column::text(rows.iter().map(|r| r.1.kind.name())),
-            Column::text_or_null(
-                rows.iter()
-                    .map(|r| label(&r.1).map(|l| self.labels.text(l))),
-            ),
-            Column::i64_or_null(rows.iter().map(|r| index(&r.1))),
-            Column::text(rows.iter().map(|r| r.1.certainty.name())),
-        ];
-        let Some(file) = &mut self.edges else {
-            return Ok(());
-        };
-        write_group(file, &columns).map_err(other)
-    }
-
-    /// A small table: row groups of at most [`GROUP_ROWS`].
-    fn small<R>(
-        &self,
-        table: &Table,
-        rows: &[R],
-        columns: impl Fn(&[R], usize) -> Vec<Column>,
-    ) -> io::Result<()> {
-        let mut file = self.open(table)?;
-        for (i, rows) in rows.chunks(GROUP_ROWS).enumerate() {
-            write_group(&mut file, &columns(rows, i * GROUP_ROWS)).map_err(other)?;
+        if self.told < self.labels.len() {
+            let mut texts = Texts::default();
+            (self.told..self.labels.len()).for_each(|l| texts.push(self.labels.text(LabelId(l as u32))));
+            self.told = self.labels.len();
+            self.encoder.texts(texts)?;
         }
-        file.close().map_err(other)?;
-        Ok(())
+        let empty = self.encoder.empty_edges();
+        self.encoder.edges(std::mem::replace(&mut self.edges, empty))
     }
 
-    fn text(&self, id: LabelId) -> &str {
-        self.labels.text(id)
+    fn write_rest(&mut self, tail: &Tail) -> io::Result<()> {
+        if !self.objects.is_empty() {
+            self.flush_objects()?;
+        }
+        if !self.edges.is_empty() {
+            self.flush_edges()?;
+        }
+        self.encoder.finish()?;
+        Small { directory: &self.directory, undying: &self.undying, labels: &self.labels }.write(tail)?;
+        self.counts.types = tail.types.len() as u64;
+        self.counts.roots = tail.roots.len() as u64;
+        self.counts.names = tail.named.len() as u64;
+        self.counts.regions = tail.regions.len() as u64;
+        let text = meta::to_text(&self.undying, self.counts, &tail.facts)?;
+        self.directory.file(META)?.write_all(text.as_bytes())
     }
 
-    fn text_or_null(&self, id: LabelId) -> Option<&str> {
-        (id != LabelId::NONE).then(|| self.labels.text(id))
-    }
-
-    fn types(&self, rows: &[TypeRow]) -> io::Result<()> {
-        self.small(&TYPES, rows, |rows, first| {
-            vec![
-                Column::u32((first as u32..).take(rows.len())),
-                Column::text(rows.iter().map(|r| self.text(r.name))),
-                Column::u32_or_null(rows.iter().map(|r| r.object.map(|o| o.0))),
-                Column::i64(rows.iter().map(|r| r.basic_bytes)),
-                Column::i64(rows.iter().map(|r| r.item_bytes)),
-                Column::text_or_null(rows.iter().map(|r| self.text_or_null(r.module_file))),
-                Column::text(rows.iter().map(|r| r.origin.name())),
-                Column::bool(rows.iter().map(|r| r.has_gc)),
-                Column::bool(rows.iter().map(|r| r.has_del)),
-            ]
-        })
-    }
-
-    fn roots(&self, rows: &[Root]) -> io::Result<()> {
-        self.small(&ROOTS, rows, |rows, _| {
-            vec![
-                Column::u32(rows.iter().map(|r| r.node.0)),
-                Column::text(rows.iter().map(|r| r.kind.name())),
-                Column::text_or_null(rows.iter().map(|r| self.text_or_null(r.label))),
-            ]
-        })
-    }
-
-    fn names(&self, rows: &[NamedRow]) -> io::Result<()> {
-        self.small(&NAMES, rows, |rows, _| {
-            vec![
-                Column::u32(rows.iter().map(|r| r.node.0)),
-                Column::text(rows.iter().map(|r| self.text(r.name))),
-                Column::text_or_null(rows.iter().map(|r| self.text_or_null(r.file))),
-                Column::u32_or_null(rows.iter().map(|r| (r.line != 0).then_some(r.line))),
-            ]
-        })
-    }
-
-    fn regions(&self, rows: &[RegionRow]) -> io::Result<()> {
-        self.small(&REGIONS, rows, |rows, _| {
-            vec![
-                Column::i64(rows.iter().map(|r| r.start)),
-                Column::i64(rows.iter().map(|r| r.end)),
-                Column::text(rows.iter().map(|r| r.permissions.as_str())),
-                Column::i64(rows.iter().map(|r| r.offset)),
-                Column::text(rows.iter().map(|r| r.path.as_str())),
-                Column::i64_or_null(rows.iter().map(|r| r.resident_bytes)),
-                Column::text(rows.iter().map(|r| r.claim.as_str())),
-            ]
-        })
+    /// An error with the place it is about.
+    fn explain(&self, e: io::Error) -> io::Error {
+        io::Error::new(e.kind(), format!("cannot write the snapshot {}: {e}", self.directory.dest().display()))
     }
 }
 
@@ -249,51 +135,31 @@ impl Sink for Writer {
         self.labels.intern(text)
     }
 
-    fn begin(&mut self, _objects: usize) -> io::Result<()> {
+    fn begin(&mut self, objects: usize) -> io::Result<()> {
+        if objects > u32::MAX as usize {
+            return Err(io::Error::other("more than 4,294,967,295 objects: past what a snapshot numbers"));
+        }
         Ok(())
     }
 
     fn object(&mut self, row: &ObjectRow, edges: &[Edge]) -> io::Result<()> {
         let id = self.counts.objects as u32;
-        self.object_rows.push(*row);
-        if self.object_rows.len() == GROUP_ROWS {
-            self.flush_objects()?;
-        }
-        for e in edges {
-            self.edge_rows.push((id, *e));
-            if self.edge_rows.len() == GROUP_ROWS {
-                self.flush_edges()?;
-            }
-        }
         self.counts.objects += 1;
         self.counts.edges += edges.len() as u64;
+        let mut rest = self.edges.push(id, edges);
+        while self.edges.is_full() {
+            self.flush_edges().map_err(|e| self.explain(e))?;
+            rest = self.edges.push(id, rest);
+        }
+        self.objects.push(row);
+        if self.objects.is_full() {
+            self.flush_objects().map_err(|e| self.explain(e))?;
+        }
         Ok(())
     }
 
     fn finish(&mut self, tail: Tail) -> io::Result<()> {
-        if !self.object_rows.is_empty() {
-            self.flush_objects()?;
-        }
-        if !self.edge_rows.is_empty() {
-            self.flush_edges()?;
-        }
-        for file in [self.objects.take(), self.edges.take()]
-            .into_iter()
-            .flatten()
-        {
-            file.close().map_err(other)?;
-        }
-        self.types(&tail.types)?;
-        self.roots(&tail.roots)?;
-        self.names(&tail.named)?;
-        self.regions(&tail.regions)?;
-        self.counts.types = tail.types.len() as u64;
-        self.counts.roots = tail.roots.len() as u64;
-        self.counts.names = tail.named.len() as u64;
-        self.counts.regions = tail.regions.len() as u64;
-        let text = meta::to_text(&self.undying, self.counts, &tail.facts)?;
-        let mut file = self.directory.file(META)?;
-        io::Write::write_all(&mut file, text.as_bytes())?;
+        self.write_rest(&tail).map_err(|e| self.explain(e))?;
         self.finished = true;
         Ok(())
     }

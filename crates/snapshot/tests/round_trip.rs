@@ -28,14 +28,9 @@ fn thin() {
             refcount: Some(1),
             flags: Flags::GC_TRACKED,
         };
-        w.object(&row, &[Edge::exact(NodeId((i + 1) % 3), EdgeKind::Attr)])
-            .unwrap();
+        w.object(&row, &[Edge::exact(NodeId((i + 1) % 3), EdgeKind::Attr)]).unwrap();
     }
-    w.finish(Tail {
-        types: vec![t],
-        ..Tail::default()
-    })
-    .unwrap();
+    w.finish(Tail { types: vec![t], ..Tail::default() }).unwrap();
     assert_eq!(w.commit().unwrap().counts.objects, 3);
     let s = read(&dest, &Silent).unwrap();
     assert_eq!(s.graph.len(), 3);
