@@ -31,6 +31,10 @@ impl Builder {
         Builder { labels, ..Builder::new() }
     }
 
+    pub(crate) fn with_graph(labels: Labels, graph: Graph) -> Builder {
+        Builder { labels, graph, tail: Tail::default() }
+    }
+
     /// The finished snapshot.  References to objects that never came are dropped
     /// and counted as the defect `dangling-reference`.
     pub fn build(mut self) -> Snapshot {

@@ -65,6 +65,7 @@ pub type Defects = BTreeMap<String, u64>;
 
 /// The target and the circumstances of the capture.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)] // what an older file does not know is empty
 pub struct Facts {
     /// Seconds since 1970, UTC.
     pub captured_at: f64,

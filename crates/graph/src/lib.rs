@@ -4,6 +4,7 @@
 //! reads a [`Snapshot`].
 
 mod builder;
+mod columns;
 mod edge;
 mod facts;
 mod label;
@@ -14,6 +15,7 @@ mod sink;
 mod store;
 
 pub use builder::Builder;
+pub use columns::Columns;
 pub use edge::{Certainty, Detail, Edge, EdgeKind};
 pub use facts::{Defects, Facts, Origin, RegionRow, TypeRow};
 pub use label::{LabelId, Labels};
