@@ -6,5 +6,6 @@ pub(crate) mod chunk;
 pub(crate) mod delta;
 mod header;
 pub(crate) mod hybrid;
+pub(crate) mod load;
 mod pack;
 mod varint;
