@@ -18,6 +18,7 @@ mod step;
 
 pub mod naming;
 pub mod paths;
+pub mod render;
 pub mod suspects;
 
 pub use advice::{Advice, AdviceText, Pattern, advice_text};

@@ -95,6 +95,17 @@ pub fn path_steps(snapshot: &Snapshot, steps: &[Step]) -> Vec<PathStep> {
     steps.iter().map(word).collect()
 }
 
+impl Confidence {
+    /// The name used in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::High => "high",
+            Confidence::Medium => "medium",
+            Confidence::Low => "low",
+        }
+    }
+}
+
 impl SuspectKind {
     /// The name used in JSON.
     pub fn name(self) -> &'static str {
@@ -109,13 +120,8 @@ impl SuspectKind {
 pub fn rank(mut suspects: Vec<Suspect>) -> Vec<Suspect> {
     suspects.sort_by(|a, b| {
         let bytes = |s: &Suspect| s.retained_bytes.unwrap_or(s.shallow_bytes);
-        let order = a
-            .confidence
-            .cmp(&b.confidence)
-            .then(bytes(b).cmp(&bytes(a)));
-        order
-            .then_with(|| a.type_name.cmp(&b.type_name))
-            .then_with(|| a.path_text.cmp(&b.path_text))
+        let order = a.confidence.cmp(&b.confidence).then(bytes(b).cmp(&bytes(a)));
+        order.then_with(|| a.type_name.cmp(&b.type_name)).then_with(|| a.path_text.cmp(&b.path_text))
     });
     for (suspect, rank) in suspects.iter_mut().zip(1..) {
         suspect.rank = rank;

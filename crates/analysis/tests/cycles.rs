@@ -55,7 +55,7 @@ fn mutual_attributes() {
         w.attr(a, "b", b);
         w.attr(b, "a", a);
     });
-    assert_eq!(got, told("LeakTest —.a→ LeakTest —.b→ LeakTest", Pattern::Mutual, "LeakTest.b"));
+    assert_eq!(got, told("LeakTest —.b→ LeakTest —.a→ LeakTest", Pattern::Mutual, "LeakTest.a"));
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn a_dropped_pair_is_a_suspect() {
         let s = &r.suspects[0];
         assert_eq!((s.rank, s.kind, s.type_name.as_str()), (1, SuspectKind::Cycle, "__main__.LeakTest"));
         assert_eq!((s.count, s.shallow_bytes, s.confidence), (2, 128, Confidence::Medium));
-        assert_eq!(labels(&r), ["a", "b"]);
+        assert_eq!(labels(&r), ["b", "a"]);
         let kinds: Vec<&str> = s.path.iter().map(|p| p.kind).collect();
         assert_eq!(kinds, ["attr", "attr"]);
         assert!(!s.why.is_empty() && s.advice.contains("weakref"), "{}", s.advice);

@@ -3,10 +3,11 @@
 
 use super::View;
 
-/// Only named attributes all round: the last of them, but any would do.
+/// Only named attributes all round: the first by name, but any would do.  The
+/// cycle is then told from the object it leads to (`A —.b→ B —.a→ A`).
 pub(super) fn recognise(view: &View) -> Option<usize> {
     let all = (0..view.steps.len()).all(|i| view.is_named_attribute(i));
-    all.then(|| view.steps.len() - 1)
+    (0..view.steps.len()).filter(|_| all).min_by_key(|&i| view.label(i))
 }
 
 pub(super) const WHY: &str = "The objects hold each other by attributes; cutting any one is enough, {edge} or another.";

@@ -1,0 +1,85 @@
+//! `report` for people: the suspects, then the heap in figures.
+
+use undying_graph::Snapshot;
+use undying_report::{Block, Cell, Link, Report, Tone};
+
+use super::{amount, facts, letters, plural};
+use crate::suspects::{Suspect, SuspectKind};
+use crate::{Ledgers, ReportAnswer, naming};
+
+pub(super) fn render(snapshot: &Snapshot, answer: &ReportAnswer, report: &mut Report) {
+    match answer.suspects.len() as u64 {
+        0 => report.text(Tone::Good, "No suspects: nothing of the program's own in this heap should be dead."),
+        n => report.part(plural(n, "suspect")),
+    };
+    for suspect in &answer.suspects {
+        render_one(snapshot, suspect, report);
+    }
+    report.part("Heap").push(figures(&answer.ledgers));
+}
+
+fn render_one(snapshot: &Snapshot, suspect: &Suspect, report: &mut Report) {
+    let what = match suspect.kind {
+        SuspectKind::Cycle => "pending garbage on a cycle that only the collector can free",
+        SuspectKind::Garbage => "pending garbage held by a dead cycle that only the collector can free",
+    };
+    report.finding(format!("{}. {}: {what}", suspect.rank, suspect.type_name));
+    let mut rows = Vec::new();
+    match &suspect.cycle {
+        None => {
+            report.text(Tone::Plain, suspect.path_text.clone());
+        }
+        Some(cycle) => {
+            let told = letters::letter(snapshot, cycle);
+            for (t, letters) in &told.who {
+                let size = if *t == suspect.type_id {
+                    format!(" ({})", amount(suspect.count, suspect.shallow_bytes))
+                } else {
+                    String::new()
+                };
+                let text = format!("{}{size}", naming::type_name(snapshot, *t));
+                rows.push((letters.clone(), Cell::Text(text)));
+            }
+            if let Some(cut) = letters::cut(&told.path) {
+                rows.push(("make weak".to_owned(), Cell::Name(cut)));
+            }
+            report.push(Block::Path(told.path));
+        }
+    }
+    let mut rows: Vec<(&str, Cell)> = rows.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    rows.push(("how", Cell::Text(suspect.advice.clone())));
+    rows.push(("evidence", Cell::Text(suspect.why.clone())));
+    rows.push(("confidence", Cell::Text(suspect.confidence.name().into())));
+    if let Some(bytes) = suspect.retained_bytes {
+        rows.push(("frees", Cell::Bytes(bytes)));
+    }
+    if !suspect.born.is_empty() {
+        rows.push(("born", Cell::Text(suspect.born.join(", "))));
+    }
+    rows.push(("next", Cell::Link(Link::new("why", [suspect.type_name.clone()]))));
+    report.push(facts(rows));
+}
+
+fn figures(ledgers: &Ledgers) -> Block {
+    let lives = &ledgers.lives;
+    let garbage = match lives.pending_garbage {
+        0 => "nothing".to_owned(),
+        n => amount(n, lives.pending_garbage_bytes),
+    };
+    let collector = match lives.gc_enabled {
+        Some(true) => "on",
+        Some(false) => "off: cycles are never freed",
+        None => "",
+    };
+    let mut rows = vec![
+        ("objects", Cell::Text(amount(lives.objects, ledgers.bytes.shallow))),
+        ("classes", Cell::Count(lives.types)),
+        ("waiting for the collector", Cell::Text(garbage)),
+        ("collector", Cell::Text(collector.into())),
+        ("references", Cell::Count(ledgers.references.found)),
+    ];
+    if let Some(resident) = ledgers.bytes.resident {
+        rows.push(("resident", Cell::Bytes(resident)));
+    }
+    facts(rows)
+}

@@ -1,0 +1,69 @@
+//! `why` for people: the distinct chains, most objects first.
+
+use undying_graph::{RootKind, Snapshot};
+use undying_report::{Block, Path, Report, Tone};
+
+use super::{Limits, amount, cycles, plural};
+use crate::paths::MergedChain;
+use crate::{Query, Selected, Step, StepKind, WhyAnswer, naming};
+
+pub(super) fn render(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer, limits: Limits, report: &mut Report) {
+    let chains = &answer.chains;
+    report.part(format!("{}: {}", title(snapshot, query, answer), amount(chains.targets, chains.bytes)));
+    for chain in chains.rows.iter().take(limits.rows) {
+        report.finding(format!("{} held by", amount(chain.count, chain.bytes)));
+        report.push(Block::Path(path(snapshot, chain)));
+    }
+    let more = chains.rows.len().saturating_sub(limits.rows) as u64 + chains.rows_left_out;
+    if more > 0 {
+        report.text(Tone::Quiet, format!("and {}", plural(more, "more chain")));
+    }
+    if chains.garbage > 0 {
+        let them = plural(chains.garbage, "object");
+        report.part(format!("{them} held by nothing but dead cycles, which only the collector can free"));
+        cycles::shapes(snapshot, answer.cycles.shapes.iter(), limits, report);
+    }
+    if chains.unexplained > 0 {
+        let them = plural(chains.unexplained, "object");
+        let text = format!("{them} reached by no root, and yet not known to be dead: a guess stands between.");
+        report.text(Tone::Warning, text);
+    }
+}
+
+fn title(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer) -> String {
+    match &answer.selected {
+        Selected::Object(n) => {
+            let name = naming::node_name(snapshot, *n, snapshot.graph.type_id(*n));
+            format!("{name} at {:#x}", snapshot.graph.address(*n))
+        }
+        Selected::Instances(types, _) => {
+            let names: Vec<&str> = types.iter().map(|&t| naming::type_name(snapshot, t)).collect();
+            names.join(", ")
+        }
+        Selected::Nothing(_) => match query {
+            Query::Why { what } => what.clone(),
+            _ => String::new(),
+        },
+    }
+}
+
+/// A chain from its root.
+fn path(snapshot: &Snapshot, chain: &MergedChain) -> Path {
+    let node = |step: &Step| naming::node_name(snapshot, step.node, step.type_id);
+    let mut path = Path::default();
+    for step in &chain.steps {
+        match step.kind {
+            StepKind::Root(kind) => {
+                path.start = naming::root_text(snapshot, kind, step.label);
+                // A module is its own root; another root holds the object named next.
+                if kind != RootKind::Module {
+                    path.hop("", node(step), false);
+                }
+            }
+            _ => {
+                path.hop(naming::step_text(snapshot, step).trim(), node(step), false);
+            }
+        }
+    }
+    path
+}
