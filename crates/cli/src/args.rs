@@ -119,9 +119,6 @@ pub struct Cycles {
     /// Where to look.
     #[command(flatten)]
     pub source: Source,
-    /// Cycles that are alive in the interpreter's own modules too
-    #[arg(long)]
-    pub all: bool,
     /// How many shapes to show
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
     pub limit: usize,
@@ -150,11 +147,9 @@ pub enum By {
 
 /// `undying run`
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "undying run [OPTIONS] SCRIPT [ARGUMENTS]...\n       \
+#[command(override_usage = "undying run [OPTIONS] SCRIPT [ARGUMENTS]...\n       \
                             undying run [OPTIONS] -m MODULE [ARGUMENTS]...\n       \
-                            undying run [OPTIONS] -c CODE [ARGUMENTS]..."
-)]
+                            undying run [OPTIONS] -c CODE [ARGUMENTS]...")]
 pub struct Run {
     /// PROGRAM is a module, as in python -m
     #[arg(short, conflicts_with = "code")]
@@ -176,12 +171,7 @@ pub struct Run {
     #[arg(long, value_name = "KIND[:CONFIDENCE]")]
     pub fail_on: Vec<FailOn>,
     /// The program and its arguments, which are left alone
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "PROGRAM"
-    )]
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,
 }
 

@@ -4,38 +4,166 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use undying_analysis::render::{Limits, Told, render, told};
+use undying_analysis::{Answer, Intermediates, Query, Selected, TopBy, answer, naming, select};
 use undying_graph::{Progress, Snapshot};
 use undying_report::Style;
+use undying_snapshot::SCHEMA;
 
-use crate::args::{Common, Cycles, Report, Top, Why};
+use crate::args::{By, Common, Cycles, Format, Report, Source, Top, Why};
 use crate::fail_on::FailOn;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::progress::Bars;
+use crate::source::{self, Target};
+use crate::{output, say};
 
-/// The answer of `report`.
+/// A question with its answer and the heap it was asked of.
+pub struct Asked<'a> {
+    snapshot: &'a Snapshot,
+    query: Query,
+    answer: Answer,
+}
+
+/// The answer as a program reads it.
 #[derive(Serialize)]
-pub struct Reported {}
-
-impl Reported {
-    pub fn of(_snapshot: &Snapshot, _progress: &dyn Progress) -> Result<Reported, Failure> {
-        Ok(Reported {})
-    }
-    pub fn write(&self, _out: &mut dyn Write, _common: &Common, _style: &Style) -> io::Result<()> {
-        Ok(())
-    }
-    pub fn is_named(&self, _fail_on: &[FailOn]) -> bool {
-        false
-    }
+struct Envelope<'a> {
+    schema: u32,
+    command: &'static str,
+    python: &'a str,
+    snapshots: [Origin<'a>; 1],
+    #[serde(flatten)]
+    told: Told,
 }
 
-pub fn report(_args: &Report, _common: &Common, _out: &mut dyn Write) -> Result<bool, Failure> {
-    Ok(false)
+/// Where a heap came from.
+#[derive(Serialize)]
+struct Origin<'a> {
+    /// The directory, or null for a running process.
+    path: Option<&'a str>,
+    pid: i64,
+    program: &'a str,
+    captured_at: f64,
+    paused_seconds: f64,
+    at_rest: bool,
+    objects: usize,
+    defects: &'a undying_graph::Defects,
 }
-pub fn why(_args: &Why, _common: &Common, _out: &mut dyn Write) -> Result<(), Failure> {
-    Ok(())
+
+impl<'a> Asked<'a> {
+    /// Answers the question.
+    pub fn of(snapshot: &'a Snapshot, query: Query, progress: &dyn Progress) -> Result<Asked<'a>, Failure> {
+        let answer = answer(snapshot, &query, &mut Intermediates::default(), progress)?;
+        Ok(Asked { snapshot, query, answer })
+    }
+
+    /// Writes it, as text or as JSON.
+    pub fn write(&self, out: &mut dyn Write, format: Format, style: &Style, limits: Limits) -> io::Result<()> {
+        match format {
+            Format::Text => {
+                let report = render(self.snapshot, &self.query, &self.answer, limits);
+                undying_report::write(&report, style, out)?;
+            }
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut *out, &self.envelope(style)).map_err(io::Error::from)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        out.flush()
+    }
+
+    fn envelope<'s>(&'s self, style: &'s Style) -> Envelope<'s> {
+        let facts = &self.snapshot.facts;
+        let saved = style.target.as_deref().filter(|t| t.parse::<i64>() != Ok(facts.pid));
+        Envelope {
+            schema: SCHEMA,
+            command: match self.query {
+                Query::Report => "report",
+                Query::Why { .. } => "why",
+                Query::Cycles => "cycles",
+                _ => "top",
+            },
+            python: &facts.python,
+            snapshots: [Origin {
+                path: saved,
+                pid: facts.pid,
+                program: &facts.program,
+                captured_at: facts.captured_at,
+                paused_seconds: facts.paused_seconds,
+                at_rest: facts.at_rest,
+                objects: self.snapshot.graph.len(),
+                defects: &facts.defects,
+            }],
+            told: told(self.snapshot, &self.answer),
+        }
+    }
+
+    /// Whether a suspect is what `--fail-on` named.
+    pub fn is_named(&self, fail_on: &[FailOn]) -> bool {
+        let Answer::Report(report) = &self.answer else { return false };
+        let mut named = report.suspects.iter().flat_map(|s| fail_on.iter().map(move |f| (s, f)));
+        named.any(|(s, f)| f.names(s.kind.name(), s.confidence.name()))
+    }
 }
-pub fn cycles(_args: &Cycles, _common: &Common, _out: &mut dyn Write) -> Result<(), Failure> {
-    Ok(())
+
+/// Reads the heap, answers, writes.  Gives whether `--fail-on` matched.
+fn ask(
+    source: &Source,
+    query: Query,
+    limits: Limits,
+    fail_on: &[FailOn],
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<bool, Failure> {
+    let resolved = source::resolve(&source.target);
+    if let (Some(note), false) = (&resolved.note, common.quiet) {
+        say(note);
+    }
+    let bars = Bars::new(common.quiet);
+    let snapshot = source::load(&resolved.target, &bars)?;
+    if let Query::Why { what } = &query {
+        check_named(&snapshot, what)?;
+    }
+    let asked = Asked::of(&snapshot, query, &bars)?;
+    bars.clear();
+    let name = match &resolved.target {
+        Target::Live(pid) => pid.to_string(),
+        Target::Saved(dir) => dir.display().to_string(),
+    };
+    let style = output::style(&io::stdout(), common, Some(name));
+    asked.write(out, common.format, &style, limits).map_err(Failure::output)?;
+    Ok(asked.is_named(fail_on))
 }
-pub fn top(_args: &Top, _common: &Common, _out: &mut dyn Write) -> Result<(), Failure> {
-    Ok(())
+
+/// A question about nothing is answered with what there is.
+fn check_named(snapshot: &Snapshot, what: &str) -> Result<(), Failure> {
+    let Selected::Nothing(near) = select(snapshot, what) else { return Ok(()) };
+    let names: Vec<&str> = near.iter().map(|&t| naming::type_name(snapshot, t)).collect();
+    let advice = match names.is_empty() {
+        true => "undying top lists the classes".to_owned(),
+        false => format!("did you mean {}?", names.join(", ")),
+    };
+    Err(Failure::new(Exit::Usage, format!("{what:?} is no class and no object's address in this heap; {advice}")))
+}
+
+/// `undying report`
+pub fn report(args: &Report, common: &Common, out: &mut dyn Write) -> Result<bool, Failure> {
+    ask(&args.source, Query::Report, Limits::default(), &args.fail_on, common, out)
+}
+
+/// `undying why`
+pub fn why(args: &Why, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
+    let query = Query::Why { what: args.what.clone() };
+    ask(&args.source, query, Limits { rows: args.limit }, &[], common, out).map(drop)
+}
+
+/// `undying cycles`
+pub fn cycles(args: &Cycles, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
+    ask(&args.source, Query::Cycles, Limits { rows: args.limit }, &[], common, out).map(drop)
+}
+
+/// `undying top`
+pub fn top(args: &Top, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
+    let By::Type = args.by;
+    let query = Query::Top { by: TopBy::Type };
+    ask(&args.source, query, Limits { rows: args.limit }, &[], common, out).map(drop)
 }

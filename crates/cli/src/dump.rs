@@ -44,32 +44,17 @@ pub fn dump(args: &Dump, common: &Common, out: &mut dyn Write) -> Result<(), Fai
                 count(summary.counts.objects),
                 count(summary.counts.edges),
                 seconds(facts.paused_seconds),
-                if defects == 0 {
-                    "no defects".into()
-                } else {
-                    format!("{} defects", count(defects))
-                },
+                if defects == 0 { "no defects".into() } else { format!("{} defects", count(defects)) },
                 bytes(summary.bytes),
                 summary.path.display(),
             );
             writeln!(out, "{line}").map_err(Failure::output)
         }
         Format::Json => {
-            let Summary {
-                path,
-                counts,
-                bytes,
-            } = summary;
-            let dumped = Dumped {
-                schema: undying_snapshot::SCHEMA,
-                command: "dump",
-                path,
-                counts,
-                bytes,
-                target: &facts,
-            };
-            serde_json::to_writer_pretty(&mut *out, &dumped)
-                .map_err(|e| Failure::output(e.into()))?;
+            let Summary { path, counts, bytes } = summary;
+            let dumped =
+                Dumped { schema: undying_snapshot::SCHEMA, command: "dump", path, counts, bytes, target: &facts };
+            serde_json::to_writer_pretty(&mut *out, &dumped).map_err(|e| Failure::output(e.into()))?;
             writeln!(out).map_err(Failure::output)
         }
     }
@@ -80,20 +65,9 @@ use undying_snapshot::Summary;
 /// `undying-PROGRAM.PID.TIME`, in the directory we stand in.
 fn default_name(pid: i32) -> PathBuf {
     let program = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let program: String = program
-        .trim()
-        .chars()
-        .map(|c| {
-            if c.is_alphanumeric() || c == '.' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs());
+    let program: String =
+        program.trim().chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     format!("undying-{program}.{pid}.{}", compact_utc(now)).into()
 }
 
@@ -126,13 +100,7 @@ mod tests {
     #[test]
     fn names_carry_the_utc_time() {
         // As date -u -d @N prints them.
-        let cases = [
-            (0, "19700101T000000Z"),
-            (951_782_400, "20000229T000000Z"),
-            (1_798_761_599, "20261231T235959Z"),
-        ];
-        cases
-            .into_iter()
-            .for_each(|(unix, text)| assert_eq!(compact_utc(unix), text));
+        let cases = [(0, "19700101T000000Z"), (951_782_400, "20000229T000000Z"), (1_798_761_599, "20261231T235959Z")];
+        cases.into_iter().for_each(|(unix, text)| assert_eq!(compact_utc(unix), text));
     }
 }

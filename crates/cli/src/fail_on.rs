@@ -12,15 +12,7 @@ pub struct FailOn {
 }
 
 /// The kinds a suspect can have.
-const KINDS: &[&str] = &[
-    "growth",
-    "cycle",
-    "garbage",
-    "retained",
-    "references",
-    "orphan",
-    "bytes",
-];
+const KINDS: &[&str] = &["growth", "cycle", "garbage", "retained", "references", "orphan", "bytes"];
 
 impl FromStr for FailOn {
     type Err = String;
@@ -31,28 +23,20 @@ impl FromStr for FailOn {
             None => (text, None),
         };
         if kind != "any" && !KINDS.contains(&kind) {
-            return Err(format!(
-                "no suspect is of kind {kind:?}; the kinds are any, {}",
-                KINDS.join(", ")
-            ));
+            return Err(format!("no suspect is of kind {kind:?}; the kinds are any, {}", KINDS.join(", ")));
         }
         let least = match confidence {
             None => 1,
-            Some(word) => rank(word)
-                .ok_or_else(|| format!("{word:?} is no confidence; say high, medium or low"))?,
+            Some(word) => rank(word).ok_or_else(|| format!("{word:?} is no confidence; say high, medium or low"))?,
         };
-        Ok(FailOn {
-            kind: kind.to_owned(),
-            least,
-        })
+        Ok(FailOn { kind: kind.to_owned(), least })
     }
 }
 
 impl FailOn {
     /// Whether a suspect of this kind and confidence is meant.
     pub fn names(&self, kind: &str, confidence: &str) -> bool {
-        (self.kind == "any" || self.kind == kind)
-            && rank(confidence).is_some_and(|r| r >= self.least)
+        (self.kind == "any" || self.kind == kind) && rank(confidence).is_some_and(|r| r >= self.least)
     }
 }
 

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io;
 
+use undying_cpython::{CaptureError, OpenError};
+use undying_graph::Cancelled;
 use undying_snapshot::{ReadError, WriteError};
 
 /// The exit codes.
@@ -53,10 +55,7 @@ pub struct Failure {
 impl Failure {
     /// With its sentence.
     pub fn new(exit: Exit, sentence: impl Into<String>) -> Failure {
-        Failure {
-            exit,
-            sentence: sentence.into(),
-        }
+        Failure { exit, sentence: sentence.into() }
     }
 
     /// The output is a pipe that nobody reads any more: as if all had been read.
@@ -69,18 +68,12 @@ impl Failure {
         if e.kind() == io::ErrorKind::BrokenPipe {
             return Failure::closed_pipe();
         }
-        Failure::new(
-            Exit::Output,
-            format!("cannot write the result: {e}; free some space or write elsewhere"),
-        )
+        Failure::new(Exit::Output, format!("cannot write the result: {e}; free some space or write elsewhere"))
     }
 
     /// Stopped by a signal.
     pub fn interrupted(signal: i32) -> Failure {
-        Failure::new(
-            Exit::Interrupted(signal),
-            "interrupted; nothing was left behind",
-        )
+        Failure::new(Exit::Interrupted(signal), "interrupted; nothing was left behind")
     }
 }
 
@@ -97,9 +90,7 @@ impl From<WriteError> for Failure {
             WriteError::Unfinished(_) | WriteError::Io { .. } => Exit::Output,
         };
         let advice = match e {
-            WriteError::Io { .. } => {
-                "; nothing was left behind, choose a place with enough room with -o"
-            }
+            WriteError::Io { .. } => "; nothing was left behind, choose a place with enough room with -o",
             _ => "",
         };
         Failure::new(exit, format!("{e}{advice}"))
@@ -111,15 +102,42 @@ impl From<ReadError> for Failure {
         let exit = match e {
             ReadError::NotASnapshot { .. } | ReadError::Io { .. } => Exit::Target,
             ReadError::Damaged { .. } | ReadError::Newer { .. } => Exit::Snapshot,
-            ReadError::Cancelled => Exit::Interrupted(crate::signals::received()),
+            ReadError::Cancelled => return Failure::from(Cancelled),
         };
         let advice = match e {
-            ReadError::NotASnapshot { .. } => {
-                "; give a pid, or a directory that undying dump wrote"
-            }
+            ReadError::NotASnapshot { .. } => "; give a pid, or a directory that undying dump wrote",
             ReadError::Io { .. } => "; check the path and its permissions",
             _ => "",
         };
         Failure::new(exit, format!("{e}{advice}"))
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(e: OpenError) -> Failure {
+        use undying_memory::AttachError::{Gone, Itself, KernelThread, Zombie};
+        let advice = match e {
+            OpenError::Attach(Gone { .. } | Zombie { .. } | KernelThread { .. } | Itself { .. }) => {
+                "; pgrep -a python lists the Python processes there are"
+            }
+            _ => "",
+        };
+        Failure::new(Exit::Target, format!("{e}{advice}"))
+    }
+}
+
+impl From<CaptureError> for Failure {
+    fn from(e: CaptureError) -> Failure {
+        match e {
+            CaptureError::Cancelled => Failure::from(Cancelled),
+            CaptureError::Io(e) => Failure::output(e),
+            _ => Failure::new(Exit::Target, e.to_string()),
+        }
+    }
+}
+
+impl From<Cancelled> for Failure {
+    fn from(_: Cancelled) -> Failure {
+        Failure::interrupted(crate::signals::received())
     }
 }

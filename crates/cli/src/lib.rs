@@ -3,6 +3,7 @@
 
 mod args;
 mod ask;
+mod doctor;
 mod dump;
 mod fail_on;
 mod failure;
@@ -52,8 +53,7 @@ fn command(arguments: &Arguments) -> Result<Outcome, Failure> {
         // It meets signals in its own way.
         return self::run::run(run, common);
     }
-    signals::watch()
-        .map_err(|e| Failure::new(Exit::Target, format!("cannot listen for signals: {e}")))?;
+    signals::watch().map_err(|e| Failure::new(Exit::Target, format!("cannot listen for signals: {e}")))?;
     let mut out = io::stdout().lock();
     let found = match &arguments.command {
         Command::Dump(dump) => dump::dump(dump, common, &mut out).map(|()| false)?,
@@ -61,7 +61,8 @@ fn command(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Why(why) => ask::why(why, common, &mut out).map(|()| false)?,
         Command::Cycles(cycles) => ask::cycles(cycles, common, &mut out).map(|()| false)?,
         Command::Top(top) => ask::top(top, common, &mut out).map(|()| false)?,
-        Command::Doctor(_) | Command::Run(_) => false,
+        Command::Doctor(doctor) => doctor::doctor(doctor, common, &mut out).map(|()| false)?,
+        Command::Run(_) => false,
     };
     let exit = if found { Exit::Found } else { Exit::Done };
     Ok(Outcome::Code(exit.code()))
@@ -69,9 +70,7 @@ fn command(arguments: &Arguments) -> Result<Outcome, Failure> {
 
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(Failure::output)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
 }
 
 /// One line on standard error.  Nobody is left to be told if that fails.

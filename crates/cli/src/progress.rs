@@ -25,11 +25,7 @@ impl Bars {
 
     /// Stopped when `stop` says so.
     pub fn stopped_by(quiet: bool, stop: Box<dyn Fn() -> bool>) -> Bars {
-        Bars {
-            shown: !quiet && std::io::stderr().is_terminal(),
-            bar: RefCell::new(None),
-            stop,
-        }
+        Bars { shown: !quiet && std::io::stderr().is_terminal(), bar: RefCell::new(None), stop }
     }
 
     /// Takes the bar away.
@@ -50,8 +46,7 @@ impl Progress for Bars {
             0 => (ProgressBar::new_spinner(), "{msg} {spinner} {human_pos}"),
             n => (ProgressBar::new(n), "{msg} {wide_bar} {percent:>3} % {eta}"),
         };
-        let style =
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         bar.set_message(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(200));

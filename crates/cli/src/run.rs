@@ -16,15 +16,18 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::rc::Rc;
 
+use undying_analysis::Query;
+use undying_analysis::render::Limits;
 use undying_graph::{Builder, Snapshot};
 use undying_snapshot::Writer;
 
 use self::child::{Ended, Program};
-use crate::args::{Common, Run};
+use crate::args::{Common, Format, Run};
+use crate::ask::Asked;
 use crate::failure::{Exit, Failure};
 use crate::progress::Bars;
 use crate::signals::{Inbox, Received};
-use crate::{Outcome, VERSION, ask, output, source};
+use crate::{Outcome, VERSION, output, source};
 
 /// Runs the program and reports on standard error, or to the file named.
 pub fn run(args: &Run, common: &Common) -> Result<Outcome, Failure> {
@@ -32,15 +35,12 @@ pub fn run(args: &Run, common: &Common) -> Result<Outcome, Failure> {
     for path in [&args.output, &args.save].into_iter().flatten() {
         check_free(path, common.force)?;
     }
-    let program = Program::start(&python, &interpreter_arguments(args))
-        .map_err(|e| cannot_start(&python, e))?;
+    let program = Program::start(&python, &interpreter_arguments(args)).map_err(|e| cannot_start(&python, e))?;
     // After the start: the program would inherit what is blocked here.
     let inbox = Rc::new(Inbox::open().map_err(|e| cannot_start(&python, e.into()))?);
     let mut found: Option<Result<Snapshot, Failure>> = None;
     let ended = program
-        .wait(&inbox, &mut |pid| {
-            found = Some(look(pid, args, common, &inbox))
-        })
+        .wait(&inbox, &mut |pid| found = Some(look(pid, args, common, &inbox)))
         .map_err(|e| cannot_start(&python, e))?;
     let snapshot = match found {
         Some(Ok(snapshot)) => snapshot,
@@ -51,34 +51,20 @@ pub fn run(args: &Run, common: &Common) -> Result<Outcome, Failure> {
 }
 
 fn interpreter_arguments(args: &Run) -> Vec<OsString> {
-    let switch = if args.module {
-        Some("-m")
-    } else {
-        args.code.then_some("-c")
-    };
-    switch
-        .map(OsString::from)
-        .into_iter()
-        .chain(args.program.iter().cloned())
-        .collect()
+    let switch = if args.module { Some("-m") } else { args.code.then_some("-c") };
+    switch.map(OsString::from).into_iter().chain(args.program.iter().cloned()).collect()
 }
 
 fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
     if force || path.symlink_metadata().is_err() {
         return Ok(());
     }
-    let sentence = format!(
-        "{} exists already; choose another place, or replace it with --force",
-        path.display()
-    );
+    let sentence = format!("{} exists already; choose another place, or replace it with --force", path.display());
     Err(Failure::new(Exit::Usage, sentence))
 }
 
 fn cannot_start(python: &OsString, e: std::io::Error) -> Failure {
-    let sentence = format!(
-        "cannot run {}: {e}; name an interpreter with --python PATH",
-        python.to_string_lossy()
-    );
+    let sentence = format!("cannot run {}: {e}; name an interpreter with --python PATH", python.to_string_lossy());
     Failure::new(Exit::Target, sentence)
 }
 
@@ -101,9 +87,7 @@ fn look(pid: i32, args: &Run, common: &Common, inbox: &Rc<Inbox>) -> Result<Snap
     };
     let bars = Bars::stopped_by(common.quiet, Box::new(stop));
     let captured = capture(pid, args, common, &bars);
-    kept.borrow()
-        .iter()
-        .for_each(|received| received.hand_on(pid));
+    kept.borrow().iter().for_each(|received| received.hand_on(pid));
     match captured {
         Err(_) if stopped.get() != 0 => Err(Failure::interrupted(stopped.get())),
         other => other,
@@ -136,38 +120,27 @@ fn why_not(ended: &Ended) -> &'static str {
 fn without_report(why: &str, ended: &Ended, args: &Run) -> Outcome {
     crate::say(&format!("no report: {why}"));
     // What was to be checked could not be: that must not look like a pass.
-    if args.fail_on.is_empty() {
-        outcome(ended.status)
-    } else {
-        Outcome::Code(Exit::Target.code())
-    }
+    if args.fail_on.is_empty() { outcome(ended.status) } else { Outcome::Code(Exit::Target.code()) }
 }
 
-fn report(
-    snapshot: &Snapshot,
-    args: &Run,
-    common: &Common,
-    ended: &Ended,
-) -> Result<Outcome, Failure> {
+fn report(snapshot: &Snapshot, args: &Run, common: &Common, ended: &Ended) -> Result<Outcome, Failure> {
     let bars = Bars::stopped_by(common.quiet, Box::new(|| false));
-    let answer = ask::Reported::of(snapshot, &bars)?;
+    let asked = Asked::of(snapshot, Query::Report, &bars)?;
     bars.clear();
     let target = args.save.as_ref().map(|dir| dir.display().to_string());
-    let mut text = Vec::new();
+    // A blank line after the program's own words.
+    let apart = common.format == Format::Text && args.output.is_none();
+    let mut text = if apart { vec![b'\n'] } else { Vec::new() };
     let style = match &args.output {
         None => output::style(&std::io::stderr(), common, target),
         Some(_) => output::plain(target),
     };
-    answer
-        .write(&mut text, common, &style)
-        .map_err(Failure::output)?;
+    asked.write(&mut text, common.format, &style, Limits::default()).map_err(Failure::output)?;
     match &args.output {
         Some(path) => std::fs::write(path, &text).map_err(Failure::output)?,
-        None => std::io::stderr()
-            .write_all(&text)
-            .map_err(Failure::output)?,
+        None => std::io::stderr().write_all(&text).map_err(Failure::output)?,
     }
-    if answer.is_named(&args.fail_on) {
+    if asked.is_named(&args.fail_on) {
         return Ok(Outcome::Code(Exit::Found.code()));
     }
     Ok(outcome(ended.status))

@@ -27,9 +27,7 @@ pub fn stopped() -> bool {
 /// From now on an interrupt is noted for [`stopped`]; a second one ends the
 /// process as it would have without us.
 pub fn watch() -> nix::Result<()> {
-    let set: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
-        .into_iter()
-        .collect();
+    let set: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     // Blocked before the thread begins, so that no thread has them open.
     set.thread_block()?;
     let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?;
@@ -64,13 +62,9 @@ impl Inbox {
     /// Blocks the signals for this thread and those it will start.
     pub fn open() -> nix::Result<Inbox> {
         use Signal::*;
-        let set: SigSet = [SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2]
-            .into_iter()
-            .collect();
+        let set: SigSet = [SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2].into_iter().collect();
         set.thread_block()?;
-        Ok(Inbox {
-            fd: SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?,
-        })
+        Ok(Inbox { fd: SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)? })
     }
 
     /// The next signal, if one came.
@@ -79,10 +73,7 @@ impl Inbox {
         const SI_KERNEL: i32 = 0x80;
         let info = self.fd.read_signal().ok().flatten()?;
         let signal = Signal::try_from(info.ssi_signo as i32).ok()?;
-        Some(Received {
-            signal,
-            sent: info.ssi_code != SI_KERNEL,
-        })
+        Some(Received { signal, sent: info.ssi_code != SI_KERNEL })
     }
 }
 

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use undying_cpython::Options;
 use undying_graph::{Builder, Progress, Sink, Snapshot};
 
 use crate::failure::{Exit, Failure};
@@ -31,21 +32,12 @@ pub fn resolve(text: &OsStr) -> Resolved {
     let path = Path::new(text);
     let snapshot = path.join("meta.json").is_file();
     match pid {
-        Some(pid) if !snapshot => Resolved {
-            target: Target::Live(pid),
-            note: None,
-        },
+        Some(pid) if !snapshot => Resolved { target: Target::Live(pid), note: None },
         Some(pid) => {
             let note = format!("{pid} is a snapshot here, so process {pid} was not looked at");
-            Resolved {
-                target: Target::Saved(path.into()),
-                note: Some(note),
-            }
+            Resolved { target: Target::Saved(path.into()), note: Some(note) }
         }
-        None => Resolved {
-            target: Target::Saved(path.into()),
-            note: None,
-        },
+        None => Resolved { target: Target::Saved(path.into()), note: None },
     }
 }
 
@@ -70,9 +62,7 @@ pub fn load(target: &Target, progress: &dyn Progress) -> Result<Snapshot, Failur
 }
 
 /// Looks into a running process.
-pub fn capture(pid: i32, _progress: &dyn Progress, _sink: &mut dyn Sink) -> Result<(), Failure> {
-    Err(Failure::new(
-        Exit::Target,
-        format!("process {pid} cannot be read by this build; use a newer one"),
-    ))
+pub fn capture(pid: i32, progress: &dyn Progress, sink: &mut dyn Sink) -> Result<(), Failure> {
+    let target = undying_cpython::Target::open(pid)?;
+    Ok(target.capture(&Options::default(), progress, sink)?)
 }

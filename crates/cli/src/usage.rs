@@ -24,19 +24,12 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Parsed, Failur
         Err(e) => e,
     };
     match e.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            Ok(Parsed::Help(e.render().to_string()))
-        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Parsed::Help(e.render().to_string())),
         _ => {
             let named = arguments.iter().skip(1).filter_map(|a| a.to_str());
-            let command = named
-                .into_iter()
-                .find(|a| Arguments::command().find_subcommand(a).is_some());
+            let command = named.into_iter().find(|a| Arguments::command().find_subcommand(a).is_some());
             let help = command.map_or("undying --help".into(), |c| format!("undying {c} --help"));
-            Err(Failure::new(
-                Exit::Usage,
-                format!("{}; {help} says what it takes", sentence(&e)),
-            ))
+            Err(Failure::new(Exit::Usage, format!("{}; {help} says what it takes", sentence(&e))))
         }
     }
 }
@@ -56,9 +49,5 @@ fn sentence(e: &clap::Error) -> String {
     }
     let text = e.render().to_string();
     let first = text.lines().next().unwrap_or_default();
-    first
-        .strip_prefix("error: ")
-        .unwrap_or(first)
-        .trim_end_matches(['.', ':'])
-        .to_owned()
+    first.strip_prefix("error: ").unwrap_or(first).trim_end_matches(['.', ':']).to_owned()
 }

@@ -124,26 +124,17 @@ pub struct Fact {
 impl Report {
     /// Adds a part's heading.
     pub fn part(&mut self, text: impl Into<String>) -> &mut Report {
-        self.push(Block::Heading {
-            level: 1,
-            text: text.into(),
-        })
+        self.push(Block::Heading { level: 1, text: text.into() })
     }
 
     /// Adds a finding's heading.
     pub fn finding(&mut self, text: impl Into<String>) -> &mut Report {
-        self.push(Block::Heading {
-            level: 2,
-            text: text.into(),
-        })
+        self.push(Block::Heading { level: 2, text: text.into() })
     }
 
     /// Adds a paragraph.
     pub fn text(&mut self, tone: Tone, text: impl Into<String>) -> &mut Report {
-        self.push(Block::Text {
-            tone,
-            text: text.into(),
-        })
+        self.push(Block::Text { tone, text: text.into() })
     }
 
     /// Adds names with values.
@@ -153,10 +144,7 @@ impl Report {
 
     /// Adds the next command under a name.
     pub fn next(&mut self, link: Link) -> &mut Report {
-        self.facts(vec![Fact {
-            name: "next".into(),
-            value: Cell::Link(link),
-        }])
+        self.facts(vec![Fact { name: "next".into(), value: Cell::Link(link) }])
     }
 
     /// Adds a block.
@@ -169,52 +157,31 @@ impl Report {
 impl Fact {
     /// A name with its value.
     pub fn new(name: impl Into<String>, value: Cell) -> Fact {
-        Fact {
-            name: name.into(),
-            value,
-        }
+        Fact { name: name.into(), value }
     }
 }
 
 impl Column {
     /// A column of words.
     pub fn left(name: impl Into<String>) -> Column {
-        Column {
-            name: name.into(),
-            right: false,
-        }
+        Column { name: name.into(), right: false }
     }
 
     /// A column of numbers.
     pub fn right(name: impl Into<String>) -> Column {
-        Column {
-            name: name.into(),
-            right: true,
-        }
+        Column { name: name.into(), right: true }
     }
 }
 
 impl Path {
     /// A path that has only its beginning.
     pub fn from(start: impl Into<String>) -> Path {
-        Path {
-            start: start.into(),
-            hops: Vec::new(),
-        }
+        Path { start: start.into(), hops: Vec::new() }
     }
 
     /// Adds a reference and what it leads to.
-    pub fn hop(
-        &mut self,
-        edge: impl Into<String>,
-        node: impl Into<String>,
-        mark: bool,
-    ) -> &mut Path {
-        self.hops.push(Hop {
-            edge: edge.into(),
-            node: node.into(),
-            mark,
-        });
+    pub fn hop(&mut self, edge: impl Into<String>, node: impl Into<String>, mark: bool) -> &mut Path {
+        self.hops.push(Hop { edge: edge.into(), node: node.into(), mark });
         self
     }
 

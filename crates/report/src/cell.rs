@@ -39,10 +39,7 @@ pub struct Link {
 impl Link {
     /// A command with its arguments after the target.
     pub fn new(command: impl Into<String>, what: impl IntoIterator<Item = String>) -> Link {
-        Link {
-            command: command.into(),
-            what: what.into_iter().collect(),
-        }
+        Link { command: command.into(), what: what.into_iter().collect() }
     }
 
     /// As it is typed in a shell.

@@ -18,12 +18,7 @@ pub struct Style {
 
 impl Default for Style {
     fn default() -> Self {
-        Style {
-            width: 80,
-            colour: false,
-            unicode: true,
-            target: None,
-        }
+        Style { width: 80, colour: false, unicode: true, target: None }
     }
 }
 
@@ -82,19 +77,14 @@ impl Style {
 /// Names come from the target: what could steer a terminal is spelled out.
 pub(crate) fn clean(text: &str) -> String {
     let unsafe_char = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if !text.chars().any(unsafe_char) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if unsafe_char(c) {
-            out.extend(c.escape_default())
-        } else {
-            out.push(c)
-        }
+        if unsafe_char(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }

@@ -14,23 +14,32 @@ const INDENT: usize = 3;
 /// Writes the whole report.
 pub fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let mut indent = 0;
-    let mut first = true;
-    let mut after_heading = false;
+    let mut before: Option<&Block> = None;
     for block in &report.blocks {
         let lines = lines(block, style, &mut indent);
         if lines.is_empty() {
             continue;
         }
-        if !first && !after_heading {
+        if before.is_some_and(|b| !belongs(b, block)) {
             writeln!(out)?;
         }
         for line in lines {
             writeln!(out, "{line}")?;
         }
-        first = false;
-        after_heading = matches!(block, Block::Heading { .. });
+        before = Some(block);
     }
     Ok(())
+}
+
+/// Whether no blank line stands between the two: a heading and what it is the
+/// heading of, a path and what is said of it.
+fn belongs(before: &Block, block: &Block) -> bool {
+    let heading = |b: &Block| matches!(b, Block::Heading { .. });
+    match before {
+        Block::Heading { .. } => !heading(block),
+        Block::Path(_) => matches!(block, Block::Facts { .. } | Block::Path(_)),
+        _ => false,
+    }
 }
 
 /// A cell without colour.
@@ -43,11 +52,7 @@ pub(crate) fn plain(cell: &Cell, style: &Style) -> String {
         Cell::Seconds(s) => unit::seconds(*s),
         Cell::Share(s) => unit::share(*s),
         Cell::Address(a) => unit::address(*a),
-        Cell::Link(link) => style
-            .target
-            .as_deref()
-            .map(|t| link.shell(t))
-            .unwrap_or_default(),
+        Cell::Link(link) => style.target.as_deref().map(|t| link.shell(t)).unwrap_or_default(),
     }
 }
 
@@ -64,10 +69,7 @@ fn lines(block: &Block, style: &Style, indent: &mut usize) -> Vec<String> {
         }
         Block::Text { tone, text } => {
             let ink = Ink::of(*tone);
-            wrap(&clean(text), room, "")
-                .iter()
-                .map(|l| format!("{pad}{}", style.paint(ink, l)))
-                .collect()
+            wrap(&clean(text), room, "").iter().map(|l| format!("{pad}{}", style.paint(ink, l))).collect()
         }
         Block::Table(t) => {
             let mut lines = table::lines(t, style, room);
@@ -78,31 +80,17 @@ fn lines(block: &Block, style: &Style, indent: &mut usize) -> Vec<String> {
         }
         Block::Tree { branches } => {
             let mut lines = Vec::new();
-            branches
-                .iter()
-                .for_each(|b| tree(b, style, "", "", &mut lines));
+            branches.iter().for_each(|b| tree(b, style, "", "", &mut lines));
             lines.iter().map(|l| format!("{pad}{l}")).collect()
         }
-        Block::Path(p) => path(p, style, room)
-            .iter()
-            .map(|l| format!("{pad}{l}"))
-            .collect(),
-        Block::Facts { facts: f } => facts(f, style, room)
-            .iter()
-            .map(|l| format!("{pad}{l}"))
-            .collect(),
+        Block::Path(p) => path(p, style, room).iter().map(|l| format!("{pad}{l}")).collect(),
+        Block::Facts { facts: f } => facts(f, style, room).iter().map(|l| format!("{pad}{l}")).collect(),
     }
 }
 
 fn facts(facts: &[Fact], style: &Style, room: usize) -> Vec<String> {
     let shown = |f: &&Fact| !plain(&f.value, style).is_empty();
-    let column = facts
-        .iter()
-        .filter(shown)
-        .map(|f| f.name.width())
-        .max()
-        .unwrap_or(0)
-        + 2;
+    let column = facts.iter().filter(shown).map(|f| f.name.width()).max().unwrap_or(0) + 2;
     let mut lines = Vec::new();
     for fact in facts.iter().filter(shown) {
         let value = clean(&plain(&fact.value, style));
@@ -112,17 +100,9 @@ fn facts(facts: &[Fact], style: &Style, room: usize) -> Vec<String> {
             _ => wrap(&value, room.saturating_sub(column).max(20), ""),
         };
         for (i, part) in wrapped.iter().enumerate() {
-            let name = if i == 0 {
-                clean(&fact.name)
-            } else {
-                String::new()
-            };
+            let name = if i == 0 { clean(&fact.name) } else { String::new() };
             let gap = " ".repeat(column.saturating_sub(name.width()));
-            lines.push(format!(
-                "{}{gap}{}",
-                style.paint(Ink::Quiet, &name),
-                style.paint(ink(&fact.value), part)
-            ));
+            lines.push(format!("{}{gap}{}", style.paint(Ink::Quiet, &name), style.paint(ink(&fact.value), part)));
         }
     }
     lines
@@ -151,11 +131,7 @@ fn path(path: &Path, style: &Style, room: usize) -> Vec<String> {
             used = 3;
         }
         let arrow_ink = if hop.mark { Ink::Mark } else { Ink::Plain };
-        line.push_str(&format!(
-            " {} {}",
-            style.paint(arrow_ink, &arrow),
-            style.paint(Ink::Name, &node)
-        ));
+        line.push_str(&format!(" {} {}", style.paint(arrow_ink, &arrow), style.paint(Ink::Name, &node)));
         used += wide;
     }
     lines.push(line);
@@ -165,20 +141,12 @@ fn path(path: &Path, style: &Style, room: usize) -> Vec<String> {
 /// One line a branch; a deep tree is cut, not followed for ever.
 fn tree(branch: &Branch, style: &Style, lead: &str, under: &str, lines: &mut Vec<String>) {
     const DEEPEST: usize = 200;
-    let words: Vec<String> = branch
-        .cells
-        .iter()
-        .map(|c| style.paint(ink(c), &clean(&plain(c, style))))
-        .collect();
+    let words: Vec<String> = branch.cells.iter().map(|c| style.paint(ink(c), &clean(&plain(c, style)))).collect();
     lines.push(format!("{lead}{}", words.join(" ")));
     if under.chars().count() > DEEPEST {
         return;
     }
-    let (fork, last, down) = if style.unicode {
-        ("├─ ", "└─ ", "│  ")
-    } else {
-        ("|- ", "`- ", "|  ")
-    };
+    let (fork, last, down) = if style.unicode { ("├─ ", "└─ ", "│  ") } else { ("|- ", "`- ", "|  ") };
     for (i, b) in branch.branches.iter().enumerate() {
         let end = i + 1 == branch.branches.len();
         let lead = format!("{under}{}", if end { last } else { fork });

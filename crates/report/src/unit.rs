@@ -48,11 +48,7 @@ pub fn seconds(s: f64) -> String {
 
 /// `12.3 %`
 pub fn share(part: f64) -> String {
-    if part.is_finite() {
-        format!("{:.1} %", part * 100.0)
-    } else {
-        "?".into()
-    }
+    if part.is_finite() { format!("{:.1} %", part * 100.0) } else { "?".into() }
 }
 
 /// `0x7f3a5c0012e0`
@@ -66,15 +62,8 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
-        let cases = [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ];
-        cases
-            .into_iter()
-            .for_each(|(n, text)| assert_eq!(count(n), text));
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")];
+        cases.into_iter().for_each(|(n, text)| assert_eq!(count(n), text));
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
     }
 
@@ -91,23 +80,13 @@ mod tests {
             (1_536 << 20, "1.50 GiB"),
             (u64::MAX, "16.0 EiB"),
         ];
-        cases
-            .into_iter()
-            .for_each(|(n, text)| assert_eq!(bytes(n), text));
+        cases.into_iter().for_each(|(n, text)| assert_eq!(bytes(n), text));
     }
 
     #[test]
     fn seconds_never_print_as_nothing() {
-        let cases = [
-            (0.0, "0 s"),
-            (0.000012, "0.000012 s"),
-            (0.0312, "0.031 s"),
-            (2.44, "2.4 s"),
-            (75.2, "75 s"),
-        ];
-        cases
-            .into_iter()
-            .for_each(|(s, text)| assert_eq!(seconds(s), text));
+        let cases = [(0.0, "0 s"), (0.000012, "0.000012 s"), (0.0312, "0.031 s"), (2.44, "2.4 s"), (75.2, "75 s")];
+        cases.into_iter().for_each(|(s, text)| assert_eq!(seconds(s), text));
         assert_eq!(seconds(f64::NAN), "? s");
     }
 }

@@ -8,22 +8,12 @@ fn every_block_says_what_it_is() {
     let mut path = Path::from("A");
     path.hop(".b", "A", true);
     let mut report = Report::default();
-    report
-        .part("p")
-        .text(Tone::Quiet, "t")
-        .push(Block::Path(path));
-    report.facts(vec![
-        Fact::new("pause", Cell::Seconds(0.5)),
-        Fact::new("nothing", Cell::Empty),
-    ]);
+    report.part("p").text(Tone::Quiet, "t").push(Block::Path(path));
+    report.facts(vec![Fact::new("pause", Cell::Seconds(0.5)), Fact::new("nothing", Cell::Empty)]);
     report.next(Link::new("why", ["app.X".to_owned()]));
     let rows = vec![vec![Cell::Address(4096), Cell::Bytes(8)]];
     let columns = vec![Column::left("address"), Column::right("size")];
-    report.push(Block::Table(Table {
-        columns,
-        rows,
-        omitted: 2,
-    }));
+    report.push(Block::Table(Table { columns, rows, omitted: 2 }));
     let expected = json!({"blocks": [
         {"block": "heading", "level": 1, "text": "p"},
         {"block": "text", "tone": "quiet", "text": "t"},
@@ -38,8 +28,5 @@ fn every_block_says_what_it_is() {
         {"block": "table", "columns": [{"name": "address", "right": false}, {"name": "size", "right": true}],
          "rows": [[{"unit": "address", "value": 4096}, {"unit": "bytes", "value": 8}]], "omitted": 2},
     ]});
-    assert_eq!(
-        serde_json::to_value(&report).expect("a report serialises"),
-        expected
-    );
+    assert_eq!(serde_json::to_value(&report).expect("a report serialises"), expected);
 }

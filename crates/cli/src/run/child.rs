@@ -42,8 +42,6 @@ pub struct Ended {
     pub status: ExitStatus,
     /// Whether our start-up file was read at all.
     pub started: bool,
-    /// Whether it came to its end in order, so that it could be looked at.
-    pub looked: bool,
 }
 
 impl Program {
@@ -67,38 +65,23 @@ impl Program {
                 path.push(before);
             }
         }
-        command
-            .args(arguments)
-            .env("UNDYING_RUN", said)
-            .env("PYTHONPATH", path);
+        command.args(arguments).env("UNDYING_RUN", said).env("PYTHONPATH", path);
         let child = command.spawn();
         nix::unistd::close(descriptor)?;
-        Ok(Program {
-            child: child?,
-            stream: Some(ours),
-            heard: Vec::new(),
-            directory: Some(directory),
-            pid: None,
-        })
+        Ok(Program { child: child?, stream: Some(ours), heard: Vec::new(), directory: Some(directory), pid: None })
     }
 
     /// Waits for its end.  Signals that only we got are handed on.  `look` is
     /// called with the process once it stands ready; it goes on when `look` returns.
     pub fn wait(mut self, inbox: &Rc<Inbox>, look: &mut dyn FnMut(i32)) -> io::Result<Ended> {
-        let mut looked = false;
         loop {
             while let Some(signal) = inbox.next() {
                 signal.hand_on(self.child.id() as i32);
             }
             if let Some(status) = self.ended()? {
-                return Ok(Ended {
-                    status,
-                    started: self.pid.is_some(),
-                    looked,
-                });
+                return Ok(Ended { status, started: self.pid.is_some() });
             }
             if self.listen() == Some(Said::Ready) {
-                looked = true;
                 look(self.pid.unwrap_or(self.child.id() as i32));
                 // It reads an end of file and goes on.
                 self.stream = None;
@@ -112,9 +95,7 @@ impl Program {
     fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         match self.child.try_wait() {
             // Whoever looked was its tracer and was told of its death in our place.
-            Err(e) if e.raw_os_error() == Some(Errno::ECHILD as i32) => {
-                Ok(Some(ExitStatus::from_raw(9)))
-            }
+            Err(e) if e.raw_os_error() == Some(Errno::ECHILD as i32) => Ok(Some(ExitStatus::from_raw(9))),
             other => other,
         }
     }

@@ -39,10 +39,7 @@ pub fn all() -> Vec<Python> {
         }
     }
     let all: Vec<Python> = builds.into_values().collect();
-    assert!(
-        !all.is_empty(),
-        "no Python is here: install one, or name some in UNDYING_PYTHONS"
-    );
+    assert!(!all.is_empty(), "no Python is here: install one, or name some in UNDYING_PYTHONS");
     let missing: Vec<String> = (8..=13)
         .filter(|&minor| !all.iter().any(|p| p.version == (3, minor)))
         .map(|minor| format!("3.{minor}"))
@@ -64,14 +61,9 @@ fn eprintln_skipped(missing: &str) {
 }
 
 fn usual_places() -> Vec<PathBuf> {
-    let home = std::env::var_os("HOME")
-        .map(PathBuf::from)
-        .unwrap_or_default();
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let pyenv = std::env::var_os("PYENV_ROOT").map_or(home.join(".pyenv"), PathBuf::from);
-    let versions = std::fs::read_dir(pyenv.join("versions"))
-        .into_iter()
-        .flatten()
-        .flatten();
+    let versions = std::fs::read_dir(pyenv.join("versions")).into_iter().flatten().flatten();
     let mut places: Vec<PathBuf> = versions.map(|v| v.path().join("bin/python")).collect();
     let path = std::env::var_os("PATH").unwrap_or_default();
     for dir in std::env::split_paths(&path).filter(|d| !d.ends_with("shims")) {
@@ -86,34 +78,16 @@ fn usual_places() -> Vec<PathBuf> {
 fn ask(path: &Path) -> Option<(String, Python)> {
     let code = "import sys; print('%d %d %d'%sys.version_info[:3]); print(sys.version.replace(chr(10),' ')); \
                 print(sys.base_prefix if hasattr(sys,'base_prefix') else sys.prefix)";
-    let out = Command::new(path)
-        .args(["-c", code])
-        .output()
-        .ok()
-        .filter(|o| o.status.success())?;
+    let out = Command::new(path).args(["-c", code]).output().ok().filter(|o| o.status.success())?;
     let text = String::from_utf8(out.stdout).ok()?;
     let mut lines = text.lines();
-    let numbers: Vec<u32> = lines
-        .next()?
-        .split(' ')
-        .filter_map(|n| n.parse().ok())
-        .collect();
+    let numbers: Vec<u32> = lines.next()?.split(' ').filter_map(|n| n.parse().ok()).collect();
     let &[major, minor, patch] = numbers.as_slice() else {
         return None;
     };
-    let key = format!(
-        "{major:02}.{minor:02}.{patch:02} {}",
-        lines.collect::<Vec<_>>().join(" ")
-    );
+    let key = format!("{major:02}.{minor:02}.{patch:02} {}", lines.collect::<Vec<_>>().join(" "));
     let full = format!("{major}.{minor}.{patch}");
-    Some((
-        key,
-        Python {
-            path: path.into(),
-            version: (major, minor),
-            full,
-        },
-    ))
+    Some((key, Python { path: path.into(), version: (major, minor), full }))
 }
 
 /// The built command.
@@ -121,8 +95,5 @@ pub const UNDYING: &str = env!("CARGO_BIN_EXE_undying");
 
 /// The repository's root.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("crates/cli lies two below the root")
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli lies two below the root")
 }
