@@ -91,7 +91,10 @@ fn ask(path: &Path) -> Option<(String, Python)> {
 }
 
 /// The built command.
-pub const UNDYING: &str = env!("CARGO_BIN_EXE_undying");
+pub const UNDYING: &str = match option_env!("CARGO_BIN_EXE_undying") {
+    Some(path) => path,
+    None => "undying",
+};
 
 /// The repository's root.
 pub fn root() -> &'static Path {
