@@ -83,8 +83,9 @@ pub fn known(layout: &Layout, name: &str) -> Option<Known> {
         "collections.deque" => (V::Deque, S::Deque, l.deque.size),
         "str" => (V::Fields, S::Str, l.unicode.size),
         "int" | "bool" => (V::Fields, S::Int, l.long.digit),
-        "float" | "complex" | "bytes" | "NoneType" | "ellipsis" | "NotImplementedType" | "range_iterator"
-        | "PyCapsule" => (V::Fields, S::Plain, ABSENT),
+        "float" | "complex" | "bytes" | "NoneType" | "ellipsis" | "NotImplementedType" | "range_iterator" => {
+            (V::Fields, S::Plain, ABSENT)
+        }
         "bytearray" => (V::Fields, S::ByteArray, l.bytearray.size),
         "array.array" => (V::Fields, S::Array, l.array.size),
         "decimal.Decimal" => (V::Fields, S::Decimal, ABSENT),

@@ -1,6 +1,8 @@
 //! Data segments of mapped files: static objects lie there, and the file is what
 //! defines a static type.
 
+use std::cell::Cell;
+
 use undying_memory::Module;
 
 /// Writable segments of mapped files, by address.
@@ -8,6 +10,7 @@ use undying_memory::Module;
 pub struct DataRanges {
     ranges: Vec<(u64, u64, u32)>,
     files: Vec<String>,
+    last: Cell<(u64, u64, Option<u32>)>,
 }
 
 impl DataRanges {
@@ -17,12 +20,26 @@ impl DataRanges {
         let parts = modules.iter().enumerate();
         let mut ranges: Vec<_> = parts.flat_map(|(i, m)| m.data.iter().map(move |d| (d.0, d.1, i as u32))).collect();
         ranges.sort_unstable();
-        DataRanges { ranges, files }
+        DataRanges { ranges, files, last: Cell::default() }
     }
 
+    /// The answer holds for a whole stretch of addresses, and is kept: objects are asked
+    /// for in address order.
+    #[inline]
     fn find(&self, address: u64) -> Option<u32> {
+        let (start, end, known) = self.last.get();
+        if (start..end).contains(&address) {
+            return known;
+        }
         let i = self.ranges.partition_point(|r| r.1 <= address);
-        self.ranges.get(i).filter(|r| r.0 <= address).map(|r| r.2)
+        let before = i.checked_sub(1).map_or(0, |i| self.ranges[i].1);
+        let stretch = match self.ranges.get(i) {
+            Some(r) if r.0 <= address => (r.0, r.1, Some(r.2)),
+            Some(r) => (before, r.0, None),
+            None => (before, u64::MAX, None),
+        };
+        self.last.set(stretch);
+        stretch.2
     }
 
     /// Whether an address lies in a mapped file's data.

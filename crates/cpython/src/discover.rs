@@ -25,6 +25,8 @@ pub struct Found {
     pub frozen: FxHashSet<u64>,
     /// Who reports the names of a shared keys object.
     pub key_owners: FxHashMap<u64, KeyOwner>,
+    /// Raw blocks of known owners (modules' states): nobody else's scan follows them.
+    pub states: FxHashSet<u64>,
     /// Addresses that were referred to and are no objects.
     pub broken: u64,
     /// Links of the collector's lists that did not fit.
@@ -76,6 +78,7 @@ impl<'d, 'a> Discovery<'d, 'a> {
                 young: AddressSet::new(image),
                 frozen: FxHashSet::default(),
                 key_owners: FxHashMap::default(),
+                states: FxHashSet::default(),
                 broken: 0,
                 wrong_links: 0,
                 tracked: 0,
@@ -138,7 +141,7 @@ impl<'d, 'a> Discovery<'d, 'a> {
                 }
             }
             for (start, length) in raw {
-                opaque::raw(cx, start, start, length, &mut self);
+                opaque::state(cx, self.allocator, start, length, &mut self);
             }
             self.drain()?;
         }
@@ -279,6 +282,7 @@ impl Out for Discovery<'_, '_> {
     }
 
     fn raw(&mut self, address: u64, length: u64) {
+        self.found.states.insert(address);
         self.raw.push((address, length));
     }
 
@@ -295,7 +299,7 @@ impl opaque::Finder for Discovery<'_, '_> {
     }
 
     fn claim(&mut self, start: u64) -> bool {
-        self.claimed.insert(start)
+        !self.found.states.contains(&start) && self.claimed.insert(start)
     }
 }
 

@@ -8,7 +8,6 @@ use undying_graph::{
 };
 
 use crate::allocator::Allocator;
-use crate::builtin::Visitor;
 use crate::class::Class;
 use crate::discover::Found;
 use crate::index::Index;
@@ -40,8 +39,6 @@ pub struct Emitted {
     pub named: Vec<NamedRow>,
     /// Objects in mapped files' data.
     pub statics: Vec<NodeId>,
-    /// Tuples held by a further code object ([`RootKind::Constant`]).
-    pub constants: Vec<NodeId>,
     /// References whose target is no object.
     pub dangling: u64,
     /// Type rows' own objects are looked up by address afterwards.
@@ -58,8 +55,8 @@ pub struct Emit<'e, 'a, S: Sink + ?Sized> {
     edges: Vec<Edge>,
     labels: Labels,
     claimed: FxHashSet<u64>,
-    in_code: bool,
-    shared: FxHashSet<u32>,
+    untraversed: Vec<Edge>,
+    traversable: bool,
     out: Emitted,
 }
 
@@ -87,8 +84,8 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
             codes: FxHashMap::default(),
         };
         let claimed = FxHashSet::default();
-        let (edges, shared, out) = (Vec::new(), FxHashSet::default(), Emitted::default());
-        Emit { cx, allocator, found, index, sink, edges, labels, claimed, in_code: false, shared, out }
+        let (edges, untraversed, out) = (Vec::new(), Vec::new(), Emitted::default());
+        Emit { cx, allocator, found, index, sink, edges, labels, claimed, untraversed, traversable: true, out }
     }
 
     /// All objects.
@@ -114,7 +111,8 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         let number = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).unwrap_or(0);
         let Some(class) = cx.classes.get(number) else { return Ok(()) };
         self.edges.clear();
-        self.in_code = class.visitor == Visitor::Code;
+        self.untraversed.clear();
+        self.traversable = class.has(flag::HAVE_GC);
         if !class.leaf {
             visit::visit(cx, class, address, body, self);
         }
@@ -138,7 +136,7 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
             },
             flags: flags.with(Flags::IMMORTAL, cx.shape.counting.decode(body.word(0)) == Count::Immortal),
         };
-        Ok(self.sink.object(&row, &self.edges)?)
+        Ok(self.sink.object_with_untraversed(&row, &self.edges, &self.untraversed)?)
     }
 
     fn flags(&self, class: &Class, address: u64, body: Body) -> Flags {
@@ -206,11 +204,12 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         class.is_some_and(|c| c.flags >> 28 & 1 == 1)
     }
 
-    fn is_tuple(&self, address: u64) -> bool {
+    /// Whether an object is of a type that the collector can traverse.
+    fn is_collectable(&self, address: u64) -> bool {
         let cx = self.cx;
         let class = cx.space.body(address).map_or(0, |b| b.word(object::TYPE));
         let class = cx.classes.at(cx.space, cx.layout, class).and_then(|n| cx.classes.get(n));
-        class.is_some_and(|c| c.visitor == Visitor::Tuple)
+        class.is_some_and(|c| c.has(flag::HAVE_GC))
     }
 
     /// The label of a `str` object that is a name for sure.
@@ -250,9 +249,6 @@ impl<S: Sink + ?Sized> Out for Emit<'_, '_, S> {
             self.out.dangling += u64::from(certainty == Certainty::Exact && kind != EdgeKind::Weak);
             return;
         };
-        if self.in_code && self.is_tuple(target) && !self.shared.insert(id) {
-            return self.out.constants.push(NodeId(id));
-        }
         let index = |i: u64| Detail::Index(u32::try_from(i).unwrap_or(u32::MAX));
         let label = |l: LabelId| if l == LabelId::NONE { Detail::None } else { Detail::Label(l) };
         let detail = match name {
@@ -265,7 +261,9 @@ impl<S: Sink + ?Sized> Out for Emit<'_, '_, S> {
                 l => Detail::Label(l),
             },
         };
-        self.edges.push(Edge { target: NodeId(id), kind, certainty, detail });
+        let edge = Edge { target: NodeId(id), kind, certainty, detail };
+        let seen = self.traversable || matches!(kind, EdgeKind::Type | EdgeKind::Weak) || !self.is_collectable(target);
+        if seen { self.edges.push(edge) } else { self.untraversed.push(edge) }
     }
 
     fn owns_keys(&mut self, keys: u64, owner: u64, _strong: bool) -> bool {
@@ -277,7 +275,7 @@ impl<S: Sink + ?Sized> Out for Emit<'_, '_, S> {
     }
 
     fn raw(&mut self, address: u64, length: u64) {
-        opaque::raw(self.cx, address, address, length, self);
+        opaque::state(self.cx, self.allocator, address, length, self);
     }
 
     fn named(&mut self, address: u64, name: Naming) {
@@ -311,6 +309,6 @@ impl<S: Sink + ?Sized> opaque::Finder for Emit<'_, '_, S> {
     }
 
     fn claim(&mut self, start: u64) -> bool {
-        self.claimed.insert(start)
+        !self.found.states.contains(&start) && self.claimed.insert(start)
     }
 }

@@ -89,7 +89,7 @@ pub fn held(cx: &Context, interpreter: u64, collector: u64, native: &[Thread]) -
     hold(gc.word(cx.layout.gc_state.garbage), RootKind::Interpreter, "gc.garbage");
     hold(gc.word(cx.layout.gc_state.callbacks), RootKind::Interpreter, "gc.callbacks");
     modules(cx, body.word(i.modules), &mut found);
-    exit_callbacks(cx, body, &mut found);
+    exit_roots(cx, body, &mut found);
     for state in threads(cx, interpreter) {
         thread(cx, state, native, &mut found);
     }
@@ -104,30 +104,33 @@ fn modules(cx: &Context, address: u64, found: &mut Vec<Held>) {
     }
 }
 
-/// `atexit`: in the interpreter since 3.10, before that in the module's state.
-fn exit_callbacks(cx: &Context, interpreter: Body, found: &mut Vec<Held>) {
-    let (l, a) = (cx.layout, &cx.layout.atexit);
-    let state = match l.interp.atexit {
-        ABSENT => {
-            let module = cx.space.body_or_empty(interpreter.word(l.interp.pyexitmodule));
-            cx.space.body_or_empty(module.word(l.module.state))
+/// `atexit` callbacks are the interpreter's since 3.10; before that they are in the
+/// module's state, and the module reports them.
+fn exit_roots(cx: &Context, interpreter: Body, found: &mut Vec<Held>) {
+    if cx.layout.interp.atexit == ABSENT {
+        let module = interpreter.word(cx.layout.interp.pyexitmodule);
+        if module != 0 {
+            found.push(Held { target: module, kind: RootKind::Atexit, label: "atexit module".into(), certain: true });
         }
-        at => interpreter.from(u64::from(at)),
-    };
+        return;
+    }
+    for (target, label) in exit_callbacks(cx, interpreter.from(u64::from(cx.layout.interp.atexit))) {
+        found.push(Held { target, kind: RootKind::Atexit, label: label.into(), certain: true });
+    }
+}
+
+/// Functions and arguments in the table of `atexit` callbacks
+/// (`struct atexit_state`; `atexitmodule_state` up to 3.9).
+pub fn exit_callbacks(cx: &Context, state: Body) -> Vec<(u64, &'static str)> {
+    let (a, c) = (&cx.layout.atexit, &cx.layout.atexit_callback);
     let count = u64::try_from(state.half(a.ncallbacks) as i32).unwrap_or(0).min(MOST_CALLBACKS);
     let callbacks = cx.space.body_or_empty(state.word(a.callbacks));
-    for callback in callbacks.words(0, count) {
-        let c = cx.space.body_or_empty(callback);
-        for (label, at) in [
-            ("atexit callback", l.atexit_callback.func),
-            ("atexit callback's arguments", l.atexit_callback.args),
-            ("atexit callback's keywords", l.atexit_callback.kwargs),
-        ] {
-            if c.word(at) != 0 {
-                found.push(Held { target: c.word(at), kind: RootKind::Atexit, label: label.into(), certain: true });
-            }
-        }
-    }
+    let parts = [(c.func, "atexit callback"), (c.args, "callback's arguments"), (c.kwargs, "callback's keywords")];
+    let each = callbacks.words(0, count).flat_map(|callback| {
+        let body = cx.space.body_or_empty(callback);
+        parts.map(|(at, label)| (body.word(at), label))
+    });
+    each.filter(|e| e.0 != 0).collect()
 }
 
 /// What a thread state holds, and its frames.

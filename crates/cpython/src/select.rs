@@ -56,16 +56,20 @@ pub struct Shape {
     pub attributes: Attributes,
     /// Bytes of an allocator's pool.
     pub pool_bytes: u64,
-    /// An int of no digits is measured as one (3.12 on).
+    /// An int of no digits is measured as one (3.11 on).
     pub int_has_a_digit: bool,
-    /// `sys.getsizeof` adds the two words before the header too (3.12 on).
+    /// `sys.getsizeof` adds the two words before the header too (3.11 on).
     pub preheader_counts: bool,
+    /// It goes by the type's flag, and so counts a header for static types too (3.11, 3.12).
+    pub header_by_type: bool,
     /// `__dict__`.
     pub dict_label: LabelId,
     /// Of classes.
     pub class_labels: ClassLabels,
     /// Of frames.
     pub frame_labels: FrameLabels,
+    /// Of `atexit` callbacks.
+    pub callback_label: LabelId,
     /// Of XML elements: tag, text, tail, attrib.
     pub element_labels: [LabelId; 4],
 }
@@ -104,8 +108,9 @@ impl Shape {
                 _ => Attributes::Dictionary,
             },
             pool_bytes: pool_bytes(layout),
-            int_has_a_digit: version >= (3, 12),
-            preheader_counts: version >= (3, 12),
+            int_has_a_digit: version >= (3, 11),
+            preheader_counts: version >= (3, 11),
+            header_by_type: (3, 11) <= version && version <= (3, 12),
             dict_label: l("__dict__"),
             class_labels: ClassLabels {
                 dict: l("__dict__"),
@@ -118,6 +123,7 @@ impl Shape {
                 slots: l("__slots__"),
                 module: l("module"),
             },
+            callback_label: l("atexit callback"),
             element_labels: [l("tag"), l("text"), l("tail"), l("attrib")],
             frame_labels: FrameLabels {
                 trace: l("f_trace"),

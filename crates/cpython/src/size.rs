@@ -6,7 +6,6 @@ use crate::builtin::SizeRule;
 use crate::class::Class;
 use crate::layout::{ABSENT, Layout};
 use crate::object::{self, GC_HEADER, flag};
-use crate::select::Attributes;
 use crate::space::Body;
 use crate::text::State;
 use crate::visit::{Context, dict};
@@ -19,7 +18,9 @@ const WIDE: u64 = 4;
 pub fn shallow(cx: &Context, class: &Class, body: Body) -> u64 {
     let own = own(cx, class, body);
     let collectable = class.has(flag::HAVE_GC)
-        && (class.size != SizeRule::Type || body.word(cx.layout.type_.flags) & flag::HEAP != 0);
+        && (class.size != SizeRule::Type
+            || cx.shape.header_by_type
+            || body.word(cx.layout.type_.flags) & flag::HEAP != 0);
     let mut before = if collectable { GC_HEADER } else { 0 };
     if cx.shape.preheader_counts && class.flags & (flag::MANAGED_DICT | flag::MANAGED_WEAKREF) != 0 {
         before += 16;
@@ -27,30 +28,20 @@ pub fn shallow(cx: &Context, class: &Class, body: Body) -> u64 {
     own.saturating_add(before)
 }
 
-fn plain(cx: &Context, class: &Class, body: Body) -> u64 {
+fn plain(class: &Class, body: Body) -> u64 {
     let mut bytes = u64::from(class.basicsize);
     if class.itemsize > 0 {
         bytes =
             bytes.saturating_add(body.signed(object::SIZE).unsigned_abs().saturating_mul(u64::from(class.itemsize)));
     }
-    if cx.shape.attributes == Attributes::Inline && class.has(flag::INLINE_VALUES) {
-        bytes = bytes.saturating_add(inline_values(cx, class));
-    }
     bytes
-}
-
-/// The block of values behind an instance (`_PyInlineValuesSize`, 3.13): a header, the
-/// values, and one byte a value for the order of insertion, rounded.
-fn inline_values(cx: &Context, class: &Class) -> u64 {
-    let keys = dict::Keys::at(cx.space, cx.layout, class.cached_keys);
-    keys.map_or(0, |k| k.capacity().next_multiple_of(8) + (k.capacity() + 1) * 8)
 }
 
 fn own(cx: &Context, class: &Class, body: Body) -> u64 {
     let l = cx.layout;
     let basic = u64::from(class.basicsize);
     match class.size {
-        SizeRule::Plain => plain(cx, class, body),
+        SizeRule::Plain => plain(class, body),
         SizeRule::List => basic.saturating_add(body.word(l.list.allocated).saturating_mul(8)),
         SizeRule::Dict => basic.saturating_add(dict_bytes(cx, body)),
         SizeRule::OrderedDict => basic.saturating_add(dict_bytes(cx, body)).saturating_add(odict_bytes(l, body)),
@@ -59,7 +50,7 @@ fn own(cx: &Context, class: &Class, body: Body) -> u64 {
         SizeRule::Int => int_bytes(cx, body),
         SizeRule::Type => type_bytes(cx, body),
         SizeRule::Code => code_bytes(cx, class, body),
-        SizeRule::Frame => frame_bytes(cx, class, body),
+        SizeRule::Frame => frame_bytes(cx, body),
         SizeRule::Generator => generator_bytes(cx, class, body),
         SizeRule::Deque => basic.saturating_add(deque_bytes(l, body)),
         SizeRule::ByteArray => basic.saturating_add(body.word(l.bytearray.alloc)),
@@ -152,7 +143,7 @@ fn type_bytes(cx: &Context, body: Body) -> u64 {
 
 fn code_bytes(cx: &Context, class: &Class, body: Body) -> u64 {
     let c = &cx.layout.code;
-    let mut bytes = plain(cx, class, body).next_multiple_of(8);
+    let mut bytes = plain(class, body).next_multiple_of(8);
     let extra = body.word(c.extra);
     if extra != 0 {
         let count = cx.space.body_or_empty(extra).word(cx.layout.code_extra.count).min(256);
@@ -186,7 +177,7 @@ fn places(cx: &Context, code: u64) -> u64 {
     (locals + u64::from(code.half(c.stacksize))).min(1 << 24) * 8
 }
 
-fn frame_bytes(cx: &Context, class: &Class, body: Body) -> u64 {
+fn frame_bytes(cx: &Context, body: Body) -> u64 {
     let f = &cx.layout.frame;
     if f.frame == ABSENT {
         // one place is in the structure already

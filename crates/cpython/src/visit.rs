@@ -87,6 +87,8 @@ pub struct Context<'a> {
     pub classes: &'a Classes,
     /// Data segments of mapped files.
     pub statics: &'a DataRanges,
+    /// The `atexit` module, whose state holds the callbacks (up to 3.9); else 0.
+    pub exit_module: u64,
     /// Dictionaries whose references are not counted (the table of interned strings).
     pub interned: &'a [u64],
 }

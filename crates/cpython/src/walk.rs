@@ -79,7 +79,10 @@ pub fn walk<S: Sink + ?Sized>(
     let classes = Classes::new(StaticTypes::read(&space, layout, first));
     let shape = Shape::of(layout, &classes);
     let interned = interned_tables(&space, layout.interp.interned_strings, first);
-    let cx = Context { space: &space, layout, shape, classes: &classes, statics: data, interned: &interned };
+    let exit_module =
+        if layout.interp.atexit == ABSENT { space.body_or_empty(first).word(layout.interp.pyexitmodule) } else { 0 };
+    let cx =
+        Context { space: &space, layout, shape, classes: &classes, statics: data, exit_module, interned: &interned };
     facts.python = proof::prove(&cx, first).map_err(WalkError::Misfit)?;
     let survey = survey(&cx, runtime, captured)?;
     let allocator = Allocator::new(&space, layout, shape.pool_bytes);
@@ -178,8 +181,6 @@ fn roots<S: Sink + ?Sized>(cx: &Context, survey: &Survey, index: &Index, emitted
         .iter()
         .filter_map(|h| Some(Root { node: id(h.target)?, kind: h.kind, label: sink.label(&h.label) }))
         .collect();
-    let shared = sink.label("shared by code objects");
-    roots.extend(emitted.constants.iter().map(|&node| Root { node, kind: RootKind::Constant, label: shared }));
     let statics = emitted.statics.iter();
     roots.extend(statics.map(|&node| Root { node, kind: RootKind::Static, label: LabelId::NONE }));
     roots

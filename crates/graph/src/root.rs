@@ -26,9 +26,6 @@ named_enum! {
         Atexit = "atexit",
         /// `os.register_at_fork` callbacks.
         Fork = "fork",
-        /// A tuple of names or constants that several code objects share: the first of
-        /// them has a row among the references, each further one is such a root.
-        Constant = "constant",
         /// Immortal: nothing can free it.
         Immortal = "immortal",
         /// Its refcount is higher than the references found: native code holds

@@ -41,6 +41,16 @@ pub trait Sink {
     fn begin(&mut self, objects: usize) -> io::Result<()>;
     /// The next object and what it holds.
     fn object(&mut self, row: &ObjectRow, edges: &[Edge]) -> io::Result<()>;
+    /// The next object, its references told apart: those that the cyclic collector can
+    /// follow, and those from an object of a type without `tp_traverse` to one of a
+    /// collectable type, which it can never see.  Both count.
+    fn object_with_untraversed(&mut self, row: &ObjectRow, edges: &[Edge], untraversed: &[Edge]) -> io::Result<()> {
+        if untraversed.is_empty() {
+            return self.object(row, edges);
+        }
+        let all: Vec<Edge> = edges.iter().chain(untraversed).copied().collect();
+        self.object(row, &all)
+    }
     /// All the rest.  Called once, last.
     fn finish(&mut self, tail: Tail) -> io::Result<()>;
 }

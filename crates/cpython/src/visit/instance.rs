@@ -5,6 +5,7 @@ use undying_graph::EdgeKind;
 
 use crate::builtin::Visitor;
 use crate::class::Class;
+use crate::interpreter;
 use crate::layout::ABSENT;
 use crate::object::{self, flag};
 use crate::select::Attributes;
@@ -73,6 +74,12 @@ fn managed<O: Out>(cx: &Context, class: &Class, address: u64, body: Body, out: &
 /// A module, and the raw block of its state.
 pub fn module<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) {
     out.named(address, Naming::Text(body.word(cx.layout.module.name)));
+    if address == cx.exit_module && address != 0 {
+        for (target, _) in interpreter::exit_callbacks(cx, cx.space.body_or_empty(body.word(cx.layout.module.state))) {
+            out.exact(target, EdgeKind::Attr, Name::Known(cx.shape.callback_label));
+        }
+        return;
+    }
     let state = body.word(cx.layout.module.state);
     let definition = cx.space.body_or_empty(body.word(cx.layout.module.def));
     let size = definition.signed(cx.layout.module_def.size_field);

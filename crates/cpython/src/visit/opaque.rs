@@ -60,6 +60,21 @@ fn one<F: Finder>(
     }
 }
 
+/// Scan a block of known owner and length (a module's state), and the raw blocks it
+/// points to: tables that the module made of its own types.
+pub fn state<F: Finder>(cx: &Context, allocator: &Allocator, start: u64, length: u64, finder: &mut F) {
+    for (i, word) in cx.space.body_or_empty(start).words(0, length.min(LONGEST_BLOCK) / 8).enumerate() {
+        if word < 0x1000 || word % 8 != 0 {
+            continue;
+        }
+        if finder.is_object(word) {
+            finder.found(word, EdgeKind::Native, i as u64 * 8);
+        } else if let Some(block) = allocator.block_in_use(word).filter(|b| b.start == word) {
+            raw(cx, start, block.start, block.length, finder);
+        }
+    }
+}
+
 /// Scan a raw block, once.
 pub fn raw<F: Finder>(cx: &Context, owner: u64, start: u64, length: u64, finder: &mut F) {
     if length > LONGEST_BLOCK || !finder.claim(start) {
