@@ -23,6 +23,8 @@ pub enum Visitor {
     Cell,
     Frame,
     Generator,
+    /// Coroutine or asynchronous generator.
+    Coroutine,
     Weakref,
     LruCache,
     DateTime,
@@ -95,7 +97,8 @@ pub fn known(layout: &Layout, name: &str) -> Option<Known> {
         "type" => (V::Type, S::Type, l.heap_type.size),
         "cell" => (V::Cell, S::Plain, l.cell.size),
         "frame" => (V::Frame, S::Frame, ABSENT),
-        "generator" | "coroutine" | "async_generator" => (V::Generator, S::Generator, ABSENT),
+        "generator" => (V::Generator, S::Generator, ABSENT),
+        "coroutine" | "async_generator" => (V::Coroutine, S::Generator, ABSENT),
         "weakref"
         | "weakref.ReferenceType"
         | "weakproxy"
@@ -162,11 +165,10 @@ pub fn fixed_fields(layout: &Layout, visitor: Visitor) -> Vec<(&'static str, u32
             ("element class", l.lru_cache.elem_type),
         ],
         Visitor::Weakref => vec![("__callback__", l.weakref.callback)],
-        Visitor::Generator => vec![
+        Visitor::Generator | Visitor::Coroutine => vec![
             ("gi_code", l.generator.code),
             ("__name__", l.generator.name),
             ("__qualname__", l.generator.qualname),
-            ("cr_origin", l.generator.origin),
             ("exc_type", add(l.generator.exc_state, l.exc_item.type_)),
             ("exc_value", add(l.generator.exc_state, l.exc_item.value)),
             ("exc_traceback", add(l.generator.exc_state, l.exc_item.traceback)),

@@ -68,6 +68,8 @@ pub struct Shape {
     pub class_labels: ClassLabels,
     /// Of frames.
     pub frame_labels: FrameLabels,
+    /// Of a coroutine's origin or an asynchronous generator's finalizer.
+    pub origin_label: LabelId,
     /// Of `atexit` callbacks.
     pub callback_label: LabelId,
     /// Of XML elements: tag, text, tail, attrib.
@@ -123,6 +125,7 @@ impl Shape {
                 slots: l("__slots__"),
                 module: l("module"),
             },
+            origin_label: l("cr_origin"),
             callback_label: l("atexit callback"),
             element_labels: [l("tag"), l("text"), l("tail"), l("attrib")],
             frame_labels: FrameLabels {

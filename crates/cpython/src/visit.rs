@@ -114,7 +114,7 @@ pub fn visit<O: Out>(cx: &Context, class: &Class, address: u64, body: Body, out:
         Visitor::Type => types::class(cx, address, body, out),
         Visitor::Cell => out.exact(body.word(cx.layout.cell.content), EdgeKind::Cell, Name::None),
         Visitor::Frame => frame::object(cx, address, body, out),
-        Visitor::Generator => frame::generator(cx, class, address, body, out),
+        Visitor::Generator | Visitor::Coroutine => frame::generator(cx, class, address, body, out),
         Visitor::Weakref => out.exact(body.word(cx.layout.weakref.object), EdgeKind::Weak, Name::None),
         Visitor::LruCache => mapping::lru_cache(cx, address, body, out),
         Visitor::DateTime => instance::zoned(body, cx.layout.datetime.hastzinfo, cx.layout.datetime.tzinfo, out),

@@ -5,6 +5,7 @@
 
 use undying_graph::{Certainty, EdgeKind};
 
+use crate::builtin::Visitor;
 use crate::class::Class;
 use crate::layout::ABSENT;
 use crate::space::Body;
@@ -77,15 +78,16 @@ fn old_stack(cx: &Context, body: Body, code: Body, stack: u64) -> (u64, Certaint
 /// A generator, coroutine or asynchronous generator.
 pub fn generator<O: Out>(cx: &Context, class: &Class, address: u64, body: Body, out: &mut O) {
     let g = &cx.layout.generator;
+    if class.visitor == Visitor::Coroutine {
+        // a generator has the field too since 3.11, and never writes to it
+        let at = if g.origin == ABSENT { cx.layout.coroutine.origin } else { g.origin };
+        out.exact(body.word(at), EdgeKind::Attr, Name::Known(cx.shape.origin_label));
+    }
     if g.iframe == ABSENT {
         out.named(address, Naming::Code(body.word(g.code), body.word(g.qualname)));
         return out.exact(body.word(g.frame), EdgeKind::Frame, Name::Known(cx.shape.frame_labels.frame));
     }
     let frame = body.from(g.iframe as u64);
-    if g.origin == ABSENT && class.basicsize as u64 > 0 {
-        // coroutines and asynchronous generators keep one more object before the frame
-        out.exact(body.word(cx.layout.coroutine.origin), EdgeKind::Attr, Name::None);
-    }
     // FRAME_CLEARED is 4: nothing is owned any more (Include/internal/pycore_frame.h)
     if body.byte(g.frame_state) as i8 >= 4 {
         return;
