@@ -40,12 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         naive.push(time);
     }
     let (a, b) = (median(ours), median(naive));
-    println!(
-        "median ours {:.3} ms, yardstick {:.3} ms, ratio {:.2}",
-        ms(a),
-        ms(b),
-        ms(a) / ms(b)
-    );
+    println!("median ours {:.3} ms, yardstick {:.3} ms, ratio {:.2}", ms(a), ms(b), ms(a) / ms(b));
     Ok(())
 }
 
@@ -53,11 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn yardstick(process: &Process) -> io::Result<(usize, Duration)> {
     let wanted = || -> io::Result<Vec<_>> {
         let all = process.mappings()?;
-        Ok(all
-            .iter()
-            .filter(|m| private_writable(m))
-            .map(|m| (m.start as usize, m.len() as usize))
-            .collect())
+        Ok(all.iter().filter(|m| private_writable(m)).map(|m| (m.start as usize, m.len() as usize)).collect())
     };
     let total: usize = wanted()?.iter().map(|m| m.1).sum();
     let mut room = MmapMut::map_anon(total + total / 8 + (64 << 20))?;

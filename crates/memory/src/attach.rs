@@ -70,11 +70,7 @@ const CAP_SYS_PTRACE: u64 = 1 << 19;
 pub(crate) fn refusal(pid: i32, target: &Status) -> AttachError {
     let me = Status::read(Path::new("/proc/self")).unwrap_or_default();
     let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok();
-    let (why, hint) = explain(
-        &me,
-        target,
-        scope.and_then(|s| s.trim().parse().ok()).unwrap_or(0),
-    );
+    let (why, hint) = explain(&me, target, scope.and_then(|s| s.trim().parse().ok()).unwrap_or(0));
     AttachError::NotPermitted { pid, why, hint }
 }
 
@@ -94,17 +90,11 @@ fn explain(me: &Status, target: &Status, scope: u32) -> (String, String) {
         );
     }
     if me.uid == 0 {
-        return (
-            "root here lacks the capability CAP_SYS_PTRACE".into(),
-            container.into(),
-        );
+        return ("root here lacks the capability CAP_SYS_PTRACE".into(), container.into());
     }
     if me.uid != target.uid {
         return (
-            format!(
-                "it runs as user {}, and this process as user {}",
-                target.uid, me.uid
-            ),
+            format!("it runs as user {}, and this process as user {}", target.uid, me.uid),
             format!("run as that user or as root; {container}"),
         );
     }
@@ -127,19 +117,8 @@ mod tests {
     #[test]
     fn each_obstacle_has_its_own_words() {
         let of = |me, mine, theirs, scope| {
-            let me = Status {
-                uid: me,
-                capabilities: mine,
-                ..Status::default()
-            };
-            explain(
-                &me,
-                &Status {
-                    uid: theirs,
-                    ..Status::default()
-                },
-                scope,
-            )
+            let me = Status { uid: me, capabilities: mine, ..Status::default() };
+            explain(&me, &Status { uid: theirs, ..Status::default() }, scope)
         };
         assert!(of(1000, 0, 0, 1).0.contains("user 0"));
         assert!(of(1000, 0, 1000, 1).0.contains("ptrace_scope is 1"));

@@ -40,9 +40,7 @@ impl Default for Plan {
 /// Shared memory, devices and what the kernel lends (`[vvar]`, `[vdso]`) are not.
 pub fn private_writable(m: &Mapping) -> bool {
     let p = m.perms;
-    let device = m.path.starts_with("/dev/")
-        && m.path_on_disk() != "/dev/zero"
-        && !m.path.starts_with("/dev/shm/");
+    let device = m.path.starts_with("/dev/") && m.path_on_disk() != "/dev/zero" && !m.path.starts_with("/dev/shm/");
     p.r && p.w && p.private && !device && !m.path.starts_with("[v")
 }
 
@@ -136,11 +134,7 @@ impl Process {
     ///
     /// While the target stands, signals that end this program (SIGINT, SIGTERM, SIGHUP,
     /// SIGQUIT) wait in the calling thread; one that came gives `Interrupted`.
-    pub fn capture(
-        &self,
-        plan: &Plan,
-        at_rest: &mut dyn FnMut(&dyn Memory) -> Rest,
-    ) -> Result<Captured, CaptureError> {
+    pub fn capture(&self, plan: &Plan, at_rest: &mut dyn FnMut(&dyn Memory) -> Rest) -> Result<Captured, CaptureError> {
         self.check_can_stop()?;
         let mut session = Session::new(self, plan)?;
         let mut wait = plan.wait;
@@ -251,11 +245,7 @@ impl<'a> Session<'a> {
 
     fn check_limit(&self, needed: u64) -> Result<(), CaptureError> {
         let limit = self.plan.max_bytes;
-        if needed > limit {
-            Err(CaptureError::OverLimit { needed, limit })
-        } else {
-            Ok(())
-        }
+        if needed > limit { Err(CaptureError::OverLimit { needed, limit }) } else { Ok(()) }
     }
 
     /// What to copy, as things are now.
@@ -269,11 +259,7 @@ impl<'a> Session<'a> {
     }
 
     /// One stop.
-    fn attempt(
-        &mut self,
-        at_rest: &mut dyn FnMut(&dyn Memory) -> Rest,
-        last: bool,
-    ) -> Result<Try, CaptureError> {
+    fn attempt(&mut self, at_rest: &mut dyn FnMut(&dyn Memory) -> Rest, last: bool) -> Result<Try, CaptureError> {
         let signals = SignalsHeld::hold();
         let mut stop = Stop::hold(self.process)?;
         let outcome = match at_rest(self.process) {
@@ -288,46 +274,28 @@ impl<'a> Session<'a> {
     }
 
     /// Copy while the target stands.
-    fn take(
-        &mut self,
-        at_rest: bool,
-        signals: &SignalsHeld,
-        threads: Vec<Thread>,
-    ) -> Result<Try, CaptureError> {
+    fn take(&mut self, at_rest: bool, signals: &SignalsHeld, threads: Vec<Thread>) -> Result<Try, CaptureError> {
         let (mappings, runs) = self.survey()?;
         let needed = length(&runs);
         self.check_limit(needed)?;
-        let done = copy(self.process, &runs, &mut self.image, self.readers, &|| {
-            signals.waiting()
-        });
+        let done = copy(self.process, &runs, &mut self.image, self.readers, &|| signals.waiting());
         let Some(done) = done else {
             return Ok(Try::NoRoom(needed));
         };
         if done.stopped {
             return Err(CaptureError::Interrupted);
         }
-        if done.copied == 0 && needed > 0 && !self.process.is_alive() {
-            return Err(AttachError::Gone {
-                pid: self.process.pid(),
-            }
-            .into());
+        if !self.process.is_alive() {
+            return Err(AttachError::Gone { pid: self.process.pid() }.into());
         }
         let resident = self.process.resident_bytes();
-        Ok(Try::Done(Still {
-            mappings,
-            threads,
-            at_rest,
-            copied: done.copied,
-            faults: done.faults,
-            resident,
-        }))
+        Ok(Try::Done(Still { mappings, threads, at_rest, copied: done.copied, faults: done.faults, resident }))
     }
 
     fn finish(self, still: Still) -> Captured {
         let mut threads = still.threads;
         for t in &mut threads {
-            let name =
-                std::fs::read(self.process.thread_path(t.tid).join("comm")).unwrap_or_default();
+            let name = std::fs::read(self.process.thread_path(t.tid).join("comm")).unwrap_or_default();
             t.name = String::from_utf8_lossy(&name).trim_end().to_owned();
             if !self.plan.thread_regs {
                 t.registers = Default::default();
@@ -357,9 +325,5 @@ fn length(runs: &[Range]) -> u64 {
 fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace()
-        .next()?
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(1024)
+    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
 }

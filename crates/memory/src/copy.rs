@@ -62,9 +62,7 @@ pub(crate) fn copy(
         std::thread::scope(|s| {
             for _ in 1..threads {
                 // where no thread can be had this one does all
-                let _ = std::thread::Builder::new()
-                    .stack_size(128 << 10)
-                    .spawn_scoped(s, || work(&|| false));
+                let _ = std::thread::Builder::new().stack_size(128 << 10).spawn_scoped(s, || work(&|| false));
             }
             work(stop);
         });
@@ -73,11 +71,7 @@ pub(crate) fn copy(
         faults = missing.len() as u64;
         missing
     })?;
-    Some(Outcome {
-        copied,
-        faults,
-        stopped: stopped.into_inner(),
-    })
+    Some(Outcome { copied, faults, stopped: stopped.into_inner() })
 }
 
 /// Cut the runs into units of at most [`UNIT`] bytes and [`PARTS`] stretches.
@@ -89,10 +83,7 @@ fn units<'a>(runs: &[Range], mut room: &'a mut [u8]) -> Vec<Unit<'a>> {
         let (mine, rest) = std::mem::take(&mut room).split_at_mut(*bytes as usize);
         room = rest;
         *bytes = 0;
-        out.push(Unit {
-            parts: std::mem::take(parts),
-            room: mine,
-        });
+        out.push(Unit { parts: std::mem::take(parts), room: mine });
     };
     for &(start, end) in runs {
         let mut at = start;
@@ -135,12 +126,7 @@ fn read_unit(process: &Process, unit: Unit<'_>) -> Vec<Range> {
             }
         };
         if n == 0 {
-            n = skip_page(
-                process,
-                (start + inside, end),
-                &mut room[done..],
-                &mut missing,
-            );
+            n = skip_page(process, (start + inside, end), &mut room[done..], &mut missing);
         }
         done += n as usize;
         inside += n;
@@ -154,12 +140,7 @@ fn read_unit(process: &Process, unit: Unit<'_>) -> Vec<Range> {
 
 /// Try the first page of a stretch alone; if it does not come it is missing.  How many
 /// bytes were dealt with.
-fn skip_page(
-    process: &Process,
-    (start, end): Range,
-    room: &mut [u8],
-    missing: &mut Vec<Range>,
-) -> u64 {
+fn skip_page(process: &Process, (start, end): Range, room: &mut [u8], missing: &mut Vec<Range>) -> u64 {
     let to = end.min((start / PAGE + 1) * PAGE);
     let length = to - start;
     let got = process.readv(&mut room[..length as usize], &[vec_of((start, to))]);
@@ -173,8 +154,5 @@ fn skip_page(
 }
 
 fn vec_of((start, end): Range) -> RemoteIoVec {
-    RemoteIoVec {
-        base: start as usize,
-        len: (end - start) as usize,
-    }
+    RemoteIoVec { base: start as usize, len: (end - start) as usize }
 }

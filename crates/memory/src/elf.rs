@@ -56,11 +56,7 @@ pub(crate) fn is_ours(head: &[u8]) -> bool {
 /// the last two padded to 4 bytes).
 pub(crate) fn build_id(mut notes: &[u8]) -> Option<Vec<u8>> {
     loop {
-        let (name, length, kind) = (
-            notes.u32(0)? as usize,
-            notes.u32(4)? as usize,
-            notes.u32(8)?,
-        );
+        let (name, length, kind) = (notes.u32(0)? as usize, notes.u32(4)? as usize, notes.u32(8)?);
         let content = 12usize.checked_add(name.checked_next_multiple_of(4)?)?;
         let id = notes.get(content..content.checked_add(length)?)?;
         if kind == NT_GNU_BUILD_ID && notes.get(12..16) == Some(b"GNU\0") && !id.is_empty() {
@@ -78,9 +74,7 @@ mod tests {
     fn the_build_identifier_is_found_behind_other_notes() {
         let note = |kind: u32, name: &[u8], content: &[u8]| {
             let mut out: Vec<u8> = Vec::new();
-            [name.len() as u32, content.len() as u32, kind]
-                .iter()
-                .for_each(|n| out.extend(n.to_le_bytes()));
+            [name.len() as u32, content.len() as u32, kind].iter().for_each(|n| out.extend(n.to_le_bytes()));
             for part in [name, content] {
                 out.extend(part);
                 out.resize(out.len().next_multiple_of(4), 0);
@@ -89,10 +83,7 @@ mod tests {
         };
         let other = note(1, b"GNU\0", b"abi");
         let id = note(3, b"GNU\0", b"0123456789abcdefghij");
-        assert_eq!(
-            build_id(&[other.clone(), id.clone()].concat()).unwrap(),
-            b"0123456789abcdefghij"
-        );
+        assert_eq!(build_id(&[other.clone(), id.clone()].concat()).unwrap(), b"0123456789abcdefghij");
         assert_eq!(build_id(&other), None);
         assert_eq!(build_id(&id[..20]), None);
         assert_eq!(build_id(&[0xff; 64]), None);

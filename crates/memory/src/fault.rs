@@ -13,11 +13,7 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} bytes at {:#x} cannot be read",
-            self.length, self.address
-        )
+        write!(f, "{} bytes at {:#x} cannot be read", self.length, self.address)
     }
 }
 

@@ -2,6 +2,8 @@
 //! Lookup of an address is two table loads in the common case: the walk asks it
 //! for every reference of every object.
 
+use std::fmt;
+
 use memmap2::MmapMut;
 
 use crate::{Fault, Memory};
@@ -24,7 +26,6 @@ const NOTHING: u32 = u32::MAX;
 const MIXED: u32 = u32::MAX - 1;
 
 /// Copied segments, in address order, not overlapping.
-#[derive(Debug)]
 pub struct Image {
     bytes: Option<MmapMut>,
     segments: Vec<Segment>,
@@ -40,9 +41,7 @@ impl Image {
 
     /// The bytes of one segment.
     pub fn segment_bytes(&self, s: &Segment) -> &[u8] {
-        self.all()
-            .get(s.offset..s.offset + (s.end - s.start) as usize)
-            .unwrap_or(&[])
+        self.all().get(s.offset..s.offset + (s.end - s.start) as usize).unwrap_or(&[])
     }
 
     /// Bytes held.
@@ -88,8 +87,7 @@ impl Image {
     pub fn tail(&self, address: u64) -> Option<&[u8]> {
         let s = &self.segments[self.segment_of(address)?];
         let skip = (address - s.start) as usize;
-        self.all()
-            .get(s.offset + skip..s.offset + (s.end - s.start) as usize)
+        self.all().get(s.offset + skip..s.offset + (s.end - s.start) as usize)
     }
 
     /// One word, for the walk.
@@ -117,13 +115,17 @@ impl Image {
     }
 }
 
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Image({} segments, {} bytes)", self.segments.len(), self.len())
+    }
+}
+
 impl Memory for Image {
     #[inline]
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), Fault> {
         let length = buffer.len() as u64;
-        let held = self
-            .slice(address, length)
-            .ok_or(Fault { address, length })?;
+        let held = self.slice(address, length).ok_or(Fault { address, length })?;
         buffer.copy_from_slice(held);
         Ok(())
     }
@@ -154,11 +156,7 @@ impl ImageBuilder {
                 Some(map)
             }
         };
-        Ok(ImageBuilder {
-            bytes,
-            used: 0,
-            segments: Vec::new(),
-        })
+        Ok(ImageBuilder { bytes, used: 0, segments: Vec::new() })
     }
 
     /// Bytes that still fit.
@@ -169,24 +167,12 @@ impl ImageBuilder {
     /// Take the next `end - start` bytes of room for a stretch of the target and let
     /// `fill` write them; it returns how many bytes it could write from the front,
     /// and only so many are kept.  `None` when there is no room.
-    pub fn add(
-        &mut self,
-        start: u64,
-        end: u64,
-        fill: impl FnOnce(&mut [u8]) -> usize,
-    ) -> Option<u64> {
+    pub fn add(&mut self, start: u64, end: u64, fill: impl FnOnce(&mut [u8]) -> usize) -> Option<u64> {
         let length = usize::try_from(end.checked_sub(start)?).ok()?;
-        let room = self
-            .bytes
-            .as_mut()?
-            .get_mut(self.used..self.used.checked_add(length)?)?;
+        let room = self.bytes.as_mut()?.get_mut(self.used..self.used.checked_add(length)?)?;
         let got = fill(room).min(length);
         if got > 0 && end >> 47 == 0 {
-            self.segments.push(Segment {
-                start,
-                end: start + got as u64,
-                offset: self.used,
-            });
+            self.segments.push(Segment { start, end: start + got as u64, offset: self.used });
             self.used += got;
         }
         Some(got as u64)
@@ -195,14 +181,8 @@ impl ImageBuilder {
     /// Lay stretches (sorted, apart) side by side and let `fill` write all of them; it
     /// returns the stretches, sorted, that it could not write, and those are left out.
     /// How many bytes are kept; `None` when there is no room.
-    pub fn add_all(
-        &mut self,
-        parts: &[(u64, u64)],
-        fill: impl FnOnce(&mut [u8]) -> Vec<(u64, u64)>,
-    ) -> Option<u64> {
-        let total = parts
-            .iter()
-            .try_fold(0u64, |sum, p| sum.checked_add(p.1.checked_sub(p.0)?))?;
+    pub fn add_all(&mut self, parts: &[(u64, u64)], fill: impl FnOnce(&mut [u8]) -> Vec<(u64, u64)>) -> Option<u64> {
+        let total = parts.iter().try_fold(0u64, |sum, p| sum.checked_add(p.1.checked_sub(p.0)?))?;
         let to = self.used.checked_add(usize::try_from(total).ok()?)?;
         let missing = match self.bytes.as_mut() {
             Some(bytes) => fill(bytes.get_mut(self.used..to)?),
@@ -219,11 +199,7 @@ impl ImageBuilder {
                 let to = bad.peek().map_or(end, |b| b.0.clamp(at, end));
                 if to > at && end >> 47 == 0 {
                     let offset = offset + (at - start) as usize;
-                    self.segments.push(Segment {
-                        start: at,
-                        end: to,
-                        offset,
-                    });
+                    self.segments.push(Segment { start: at, end: to, offset });
                     kept += to - at;
                 }
                 at = bad.peek().map_or(end, |b| b.1.clamp(to, end)).max(to);
@@ -241,21 +217,12 @@ impl ImageBuilder {
         for s in self.segments {
             match kept.last_mut() {
                 // neighbours that lie side by side in the copy too are one segment
-                Some(p)
-                    if p.end == s.start && p.offset + (p.end - p.start) as usize == s.offset =>
-                {
-                    p.end = s.end
-                }
+                Some(p) if p.end == s.start && p.offset + (p.end - p.start) as usize == s.offset => p.end = s.end,
                 Some(p) if s.start < p.end => {}
                 _ => kept.push(s),
             }
         }
-        let mut image = Image {
-            bytes: self.bytes,
-            segments: kept,
-            top: Vec::new(),
-            leaves: Vec::new(),
-        };
+        let mut image = Image { bytes: self.bytes, segments: kept, top: Vec::new(), leaves: Vec::new() };
         image.index();
         image
     }
@@ -280,11 +247,7 @@ mod tests {
     #[test]
     fn reads_what_was_put_in_and_nothing_else() {
         let big = vec![7u8; 3 << 20];
-        let m = image(&[
-            (0x5000, b"hello"),
-            (0x10_0000 - 4, &big),
-            (0x7fff_ffff_f000, &[1; 16]),
-        ]);
+        let m = image(&[(0x5000, b"hello"), (0x10_0000 - 4, &big), (0x7fff_ffff_f000, &[1; 16])]);
         assert_eq!(m.slice(0x5000, 5), Some(&b"hello"[..]));
         assert_eq!(m.slice(0x5001, 4), Some(&b"ello"[..]));
         assert_eq!(m.slice(0x5001, 5), None);
@@ -310,17 +273,13 @@ mod tests {
         let missing = vec![(0x2000, 0x3000), (0x8000, 0x9000), (0xb000, 0xc000)];
         let mut b = ImageBuilder::with_room(0x6000).unwrap();
         let kept = b.add_all(&parts, |room| {
-            room.chunks_mut(0x1000)
-                .enumerate()
-                .for_each(|(i, page)| page.fill(i as u8 + 1));
+            room.chunks_mut(0x1000).enumerate().for_each(|(i, page)| page.fill(i as u8 + 1));
             missing
         });
         assert_eq!((kept, b.room()), (Some(0x3000), 0));
         assert_eq!(b.add_all(&[(0x20000, 0x20001)], |_| Vec::new()), None);
         let m = b.finish();
-        let found: Vec<_> = (1..16)
-            .map(|p| m.slice(p << 12, 1).map_or(0, |b| b[0]))
-            .collect();
+        let found: Vec<_> = (1..16).map(|p| m.slice(p << 12, 1).map_or(0, |b| b[0])).collect();
         assert_eq!(found, [1, 0, 3, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0]);
         assert_eq!(m.len(), 0x3000);
     }

@@ -75,17 +75,9 @@ impl Mapping {
         (start < end).then_some(Mapping {
             start,
             end,
-            perms: Perms {
-                r: r == b'r',
-                w: w == b'w',
-                x: x == b'x',
-                private: p == b'p',
-            },
+            perms: Perms { r: r == b'r', w: w == b'w', x: x == b'x', private: p == b'p' },
             offset: hex(offset)?,
-            device: (
-                u32::from_str_radix(major, 16).ok()?,
-                u32::from_str_radix(minor, 16).ok()?,
-            ),
+            device: (u32::from_str_radix(major, 16).ok()?, u32::from_str_radix(minor, 16).ok()?),
             inode: inode.parse().ok()?,
             path: rest.trim_start_matches(' ').to_owned(),
         })
@@ -179,25 +171,12 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
         assert_eq!((exe.device, exe.inode), ((0xfe, 1), 1234));
         assert_eq!(exe.path, "/usr/bin/my python (deleted)");
         assert_eq!(exe.path_on_disk(), "/usr/bin/my python");
-        assert_eq!(
-            exe.perms,
-            Perms {
-                r: true,
-                w: false,
-                x: false,
-                private: true
-            }
-        );
+        assert_eq!(exe.perms, Perms { r: true, w: false, x: false, private: true });
         let shared = all.find(0x7ffd1000).unwrap();
-        assert_eq!(
-            (shared.offset, shared.path.as_str()),
-            (0x1000, "/dev/shm/x  y")
-        );
+        assert_eq!((shared.offset, shared.path.as_str()), (0x1000, "/dev/shm/x  y"));
         assert!(!shared.perms.private && shared.is_file());
         assert_eq!(all.find(0x7f0000020fff).unwrap().path, "");
-        assert!(
-            all.find(0x401000).is_none() && all.find(0).is_none() && all.find(u64::MAX).is_none()
-        );
+        assert!(all.find(0x401000).is_none() && all.find(0).is_none() && all.find(u64::MAX).is_none());
         assert!(all.find(0xffffffffff600fff).is_some());
     }
 

@@ -32,53 +32,34 @@ pub struct Module {
 /// Every ELF file loaded in the target, by address.  `mappings` should be of now or of
 /// not long ago; a file that was unloaded since is left out.
 pub fn modules(process: &Process, mappings: &Mappings) -> Vec<Module> {
-    let heads = mappings
-        .iter()
-        .filter(|m| m.is_file() && m.offset == 0 && m.perms.r);
-    heads
-        .filter_map(|m| Module::load(process, mappings, m))
-        .collect()
+    let heads = mappings.iter().filter(|m| m.is_file() && m.offset == 0 && m.perms.r);
+    heads.filter_map(|m| Module::load(process, mappings, m)).collect()
 }
 
 impl Module {
     fn load(process: &Process, mappings: &Mappings, first: &Mapping) -> Option<Module> {
         let segments = program_headers(process, first.start)?;
-        let loads = || {
-            segments
-                .iter()
-                .filter(|s| s.kind == elf::PT_LOAD && s.in_memory > 0)
-        };
+        let loads = || segments.iter().filter(|s| s.kind == elf::PT_LOAD && s.in_memory > 0);
         let head = loads().find(|s| s.offset < PAGE)?;
         let slide = first.start.wrapping_sub(head.address & !(PAGE - 1));
         let place = |s: &Segment| {
             let start = s.address.wrapping_add(slide);
-            Some((
-                start,
-                start.checked_add(s.in_memory).filter(|&e| e >> 47 == 0)?,
-            ))
+            Some((start, start.checked_add(s.in_memory).filter(|&e| e >> 47 == 0)?))
         };
         // a file that is only read, not loaded, has its segments nowhere
-        let marked = loads()
-            .find(|s| s.flags & elf::PF_X != 0)
-            .or_else(|| loads().find(|s| s.flags & elf::PF_W != 0))?;
+        let marked =
+            loads().find(|s| s.flags & elf::PF_X != 0).or_else(|| loads().find(|s| s.flags & elf::PF_W != 0))?;
         let found = mappings.find(place(marked)?.0)?;
         if marked.flags & elf::PF_X != 0 && !found.perms.x {
             return None;
         }
-        let mut data: Vec<_> = loads()
-            .filter(|s| s.flags & elf::PF_W != 0)
-            .filter_map(place)
-            .collect();
+        let mut data: Vec<_> = loads().filter(|s| s.flags & elf::PF_W != 0).filter_map(place).collect();
         data.sort_unstable();
         let end = loads().filter_map(place).map(|p| p.1).max()?;
-        let notes = segments
-            .iter()
-            .filter(|s| s.kind == elf::PT_NOTE && s.in_memory <= 0x10000);
+        let notes = segments.iter().filter(|s| s.kind == elf::PT_NOTE && s.in_memory <= 0x10000);
         let build_id = notes.into_iter().find_map(|s| {
             let mut bytes = vec![0; s.in_memory as usize];
-            process
-                .read(s.address.wrapping_add(slide), &mut bytes)
-                .ok()?;
+            process.read(s.address.wrapping_add(slide), &mut bytes).ok()?;
             build_id(&bytes)
         });
         Some(Module {
@@ -97,18 +78,14 @@ impl Module {
     /// Where the symbol of this name lies in the target: the exported one, else a global
     /// one, else the first local one.
     pub fn symbol(&self, name: &str) -> Option<u64> {
-        self.file()?
-            .find(name)
-            .next()
-            .map(|s| self.in_target(s.address, s.absolute))
+        self.file()?.find(name).next().map(|s| self.in_target(s.address, s.absolute))
     }
 
     /// Every symbol of this name (local ones repeat) in the same order: address in the
     /// target, size in bytes (0 if the file does not say).
     pub fn symbols(&self, name: &str) -> Vec<(u64, u64)> {
         let all = self.file().into_iter().flat_map(|f| f.find(name));
-        all.map(|s| (self.in_target(s.address, s.absolute), s.size))
-            .collect()
+        all.map(|s| (self.in_target(s.address, s.absolute), s.size)).collect()
     }
 
     /// Address in the target and size in bytes of a section that is loaded.
@@ -126,11 +103,7 @@ impl Module {
     }
 
     fn in_target(&self, address: u64, absolute: bool) -> u64 {
-        if absolute {
-            address
-        } else {
-            address.wrapping_add(self.slide)
-        }
+        if absolute { address } else { address.wrapping_add(self.slide) }
     }
 
     fn file(&self) -> Option<&SymbolFile> {
@@ -138,9 +111,7 @@ impl Module {
             let file = self.process.open_mapped_file(&self.first).ok()?;
             let symbols = SymbolFile::read(file)?;
             // the file at a path may be another one by now
-            let same = self.build_id.is_none()
-                || symbols.build_id.is_none()
-                || self.build_id == symbols.build_id;
+            let same = self.build_id.is_none() || symbols.build_id.is_none() || self.build_id == symbols.build_id;
             same.then_some(symbols)
         };
         self.symbols.get_or_init(open).as_ref()
@@ -192,25 +163,15 @@ mod tests {
         let me = Process::open(std::process::id() as i32).unwrap();
         let all = modules(&me, &me.mappings().unwrap());
         let exe = me.exe().unwrap();
-        let own = all
-            .iter()
-            .find(|m| exe.as_os_str() == m.path.as_str())
-            .unwrap();
+        let own = all.iter().find(|m| exe.as_os_str() == m.path.as_str()).unwrap();
         let here = finds_itself_with_symbols_and_sections as *const () as u64;
         let (name, offset) = own.symbol_at(here).unwrap();
-        assert!(
-            name.contains("finds_itself_with_symbols_and_sections"),
-            "{name}"
-        );
+        assert!(name.contains("finds_itself_with_symbols_and_sections"), "{name}");
         assert_eq!(offset, 0);
         assert_eq!(own.symbol(&name), Some(here));
         let (text, size) = own.section(".text").unwrap();
         assert!((text..text + size).contains(&here));
-        assert!(
-            own.data
-                .iter()
-                .all(|d| d.0 < d.1 && own.start <= d.0 && d.1 <= own.end)
-        );
+        assert!(own.data.iter().all(|d| d.0 < d.1 && own.start <= d.0 && d.1 <= own.end));
         assert!(own.symbol("no such symbol").is_none() && own.section(".nothing").is_none());
         assert!(own.symbol_at(own.end).is_none());
     }
@@ -219,14 +180,8 @@ mod tests {
     fn a_library_exports_what_the_program_calls() {
         let me = Process::open(std::process::id() as i32).unwrap();
         let all = modules(&me, &me.mappings().unwrap());
-        let libc = all
-            .iter()
-            .find(|m| m.path.contains("libc.so") || m.path.contains("libc-"))
-            .unwrap();
-        assert_eq!(
-            libc.symbol("getpid"),
-            Some(libc::getpid as *const () as u64)
-        );
+        let libc = all.iter().find(|m| m.path.contains("libc.so") || m.path.contains("libc-")).unwrap();
+        assert_eq!(libc.symbol("getpid"), Some(libc::getpid as *const () as u64));
         assert!(libc.build_id.as_ref().is_some_and(|b| b.len() >= 8));
         assert!(!libc.data.is_empty());
     }

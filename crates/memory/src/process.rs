@@ -40,16 +40,8 @@ impl Process {
         if flags & KERNEL_THREAD != 0 {
             return Err(AttachError::KernelThread { pid });
         }
-        let door = living_thread(group).ok_or(if status.is_dead() {
-            AttachError::Zombie { pid }
-        } else {
-            gone
-        })?;
-        let process = Process {
-            pid: group,
-            door,
-            start_time,
-        };
+        let door = living_thread(group).ok_or(if status.is_dead() { AttachError::Zombie { pid } } else { gone })?;
+        let process = Process { pid: group, door, start_time };
         process.check_tracer()?;
         process.check_readable(&status)?;
         Ok(process)
@@ -69,8 +61,7 @@ impl Process {
     /// Whether it is still there: the same process, and not a zombie.
     pub fn is_alive(&self) -> bool {
         stat(&proc(self.pid)).is_some_and(|(_, _, start)| start == self.start_time)
-            && stat(&proc(self.door))
-                .is_some_and(|(state, _, _)| !matches!(state, b'Z' | b'X' | b'x'))
+            && stat(&proc(self.door)).is_some_and(|(state, _, _)| !matches!(state, b'Z' | b'X' | b'x'))
     }
 
     /// Where its memory is mapped, now.
@@ -88,23 +79,14 @@ impl Process {
     /// told to run.  No arguments: they may hold secrets.
     pub fn program(&self) -> String {
         let line = std::fs::read(self.path("cmdline")).unwrap_or_default();
-        let name = || {
-            std::fs::read_to_string(self.path("comm"))
-                .unwrap_or_default()
-                .trim_end()
-                .to_owned()
-        };
+        let name = || std::fs::read_to_string(self.path("comm")).unwrap_or_default().trim_end().to_owned();
         short_command(&line).unwrap_or_else(name)
     }
 
     /// Bytes of it that are in memory.
     pub fn resident_bytes(&self) -> u64 {
         let text = std::fs::read_to_string(self.path("statm")).unwrap_or_default();
-        let pages: u64 = text
-            .split(' ')
-            .nth(1)
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0);
+        let pages: u64 = text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
         pages.saturating_mul(4096)
     }
 
@@ -131,30 +113,21 @@ impl Process {
             open_regular(Path::new(&p))
         };
         let same = |f: File| {
-            let held = f
-                .metadata()
-                .is_ok_and(|d| d.ino() == m.inode || m.inode == 0);
-            held.then_some(f).ok_or_else(|| {
-                io::Error::new(io::ErrorKind::NotFound, "another file lies at the path now")
-            })
+            let held = f.metadata().is_ok_and(|d| d.ino() == m.inode || m.inode == 0);
+            held.then_some(f)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "another file lies at the path now"))
         };
         match under_root().and_then(same) {
             Ok(file) => Ok(file),
             // a removed executable can be had without privileges
-            Err(e) => open_regular(&self.path("exe"))
-                .and_then(same)
-                .map_err(|_| e),
+            Err(e) => open_regular(&self.path("exe")).and_then(same).map_err(|_| e),
         }
     }
 
     /// Read what can be read of at most 1,024 stretches, laid side by side into
     /// `buffer`.  How many bytes came, counted from the front.
     pub(crate) fn readv(&self, buffer: &mut [u8], parts: &[RemoteIoVec]) -> Result<usize, Errno> {
-        process_vm_readv(
-            Pid::from_raw(self.door),
-            &mut [IoSliceMut::new(buffer)],
-            parts,
-        )
+        process_vm_readv(Pid::from_raw(self.door), &mut [IoSliceMut::new(buffer)], parts)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -172,16 +145,13 @@ impl Process {
 
     /// Whether somebody traces the thread that this is the status of.
     pub(crate) fn check_tracer_in(&self, status: &Status) -> Result<(), AttachError> {
-        let by = status.tracer;
-        if by == 0 {
+        if status.tracer == 0 {
             return Ok(());
         }
+        // the kernel names the thread that traces
+        let by = Status::read(&proc(status.tracer)).map(|s| s.group).filter(|&g| g > 0).unwrap_or(status.tracer);
         let name = std::fs::read_to_string(proc(by).join("comm")).unwrap_or_default();
-        Err(AttachError::Traced {
-            pid: self.pid,
-            by,
-            name: name.trim_end().to_owned(),
-        })
+        Err(AttachError::Traced { pid: self.pid, by, name: name.trim_end().to_owned() })
     }
 
     /// Reading one byte asks the kernel for the same right as stopping does.
@@ -205,18 +175,12 @@ impl Process {
 
 impl Memory for Process {
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), Fault> {
-        let fault = Fault {
-            address,
-            length: buffer.len() as u64,
-        };
+        let fault = Fault { address, length: buffer.len() as u64 };
         let mut done = 0;
         while done < buffer.len() {
             let at = address.checked_add(done as u64).ok_or(fault)?;
             let rest = &mut buffer[done..];
-            let part = RemoteIoVec {
-                base: at as usize,
-                len: rest.len(),
-            };
+            let part = RemoteIoVec { base: at as usize, len: rest.len() };
             // one call moves at most 2 GiB; a short answer otherwise ends at a bad page
             match self.readv(rest, &[part]) {
                 Ok(n) if n > 0 => done += n,
@@ -232,32 +196,21 @@ fn proc(pid: i32) -> PathBuf {
 }
 
 pub(crate) fn threads_of(pid: i32) -> Vec<i32> {
-    let entries = std::fs::read_dir(proc(pid).join("task"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    entries
-        .filter_map(|e| e.file_name().to_str()?.parse().ok())
-        .collect()
+    let entries = std::fs::read_dir(proc(pid).join("task")).into_iter().flatten().flatten();
+    entries.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// The main thread, or any other where that one has ended.
 fn living_thread(pid: i32) -> Option<i32> {
     let lives = |&t: &i32| Status::read(&proc(t)).is_some_and(|s| !s.is_dead());
-    Some(pid)
-        .filter(lives)
-        .or_else(|| threads_of(pid).into_iter().find(lives))
+    Some(pid).filter(lives).or_else(|| threads_of(pid).into_iter().find(lives))
 }
 
 /// Never waits (for a pipe's other end) and never becomes anybody's terminal.
 fn open_regular(path: &Path) -> io::Result<File> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let regular = |d: std::fs::Metadata| {
-        if d.is_file() {
-            Ok(())
-        } else {
-            Err(io::Error::from(io::ErrorKind::InvalidInput))
-        }
+        if d.is_file() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
     };
     // asked before too: to open a device can do something
     regular(std::fs::metadata(path)?)?;
@@ -306,26 +259,11 @@ mod tests {
     fn a_command_is_named_without_its_arguments() {
         let name = |args: &[&str]| short_command((args.join("\0") + "\0").as_bytes());
         assert_eq!(
-            name(&[
-                "/usr/bin/python3",
-                "-X",
-                "dev",
-                "-u",
-                "/srv/app.py",
-                "--token",
-                "x"
-            ])
-            .unwrap(),
+            name(&["/usr/bin/python3", "-X", "dev", "-u", "/srv/app.py", "--token", "x"]).unwrap(),
             "python3 app.py"
         );
-        assert_eq!(
-            name(&["python3.12", "-m", "http.server", "80"]).unwrap(),
-            "python3.12 -m http.server"
-        );
-        assert_eq!(
-            name(&["python", "-c", "import secrets"]).unwrap(),
-            "python -c"
-        );
+        assert_eq!(name(&["python3.12", "-m", "http.server", "80"]).unwrap(), "python3.12 -m http.server");
+        assert_eq!(name(&["python", "-c", "import secrets"]).unwrap(), "python -c");
         assert_eq!(name(&["/opt/tool", "secret"]).unwrap(), "tool");
         assert_eq!(name(&["gunicorn: worker [app]"]).unwrap(), "gunicorn:");
         assert_eq!(name(&[]), None);
@@ -337,12 +275,7 @@ mod tests {
         let value = 0x1122_3344_5566_7788_u64;
         assert_eq!(me.word(&raw const value as u64).unwrap(), value);
         assert!(me.word(8).is_err() && me.word(u64::MAX - 3).is_err());
-        assert!(
-            me.mappings()
-                .unwrap()
-                .find(&raw const value as u64)
-                .is_some()
-        );
+        assert!(me.mappings().unwrap().find(&raw const value as u64).is_some());
         assert!(me.resident_bytes() > 0 && me.is_alive());
         assert_eq!(me.exe().unwrap(), std::env::current_exe().unwrap());
     }

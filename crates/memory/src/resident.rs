@@ -34,10 +34,7 @@ pub(crate) struct Residency {
 
 impl Residency {
     pub fn open(process: &Process) -> Residency {
-        Residency {
-            pagemap: File::open(process.path("pagemap")).ok(),
-            buffer: vec![0; BATCH * 8],
-        }
+        Residency { pagemap: File::open(process.path("pagemap")).ok(), buffer: vec![0; BATCH * 8] }
     }
 
     /// Append the stretches of `m` worth copying, by address, apart.  Where the kernel
@@ -46,11 +43,7 @@ impl Residency {
     /// is quick while the target stands, since little of it is there.
     pub fn runs(&mut self, m: &Mapping, known: &[Range], out: &mut Vec<Range>) {
         let huge = m.path.contains("hugepage");
-        let whole = if m.is_file() && !huge {
-            WHOLE_FILE
-        } else {
-            WHOLE
-        };
+        let whole = if m.is_file() && !huge { WHOLE_FILE } else { WHOLE };
         let before = out.len();
         if m.len() <= whole || self.look_between(m, known, out).is_none() {
             out.truncate(before);
@@ -73,21 +66,12 @@ impl Residency {
     }
 
     /// Look at the pages of one stretch of `m`.  `None` where the kernel does not tell.
-    fn look(
-        &mut self,
-        m: &Mapping,
-        (mut at, end): Range,
-        first: usize,
-        out: &mut Vec<Range>,
-    ) -> Option<()> {
+    fn look(&mut self, m: &Mapping, (mut at, end): Range, first: usize, out: &mut Vec<Range>) -> Option<()> {
         let pagemap = self.pagemap.as_ref()?;
         let skip = if m.is_file() { OF_FILE } else { 0 };
         while at < end {
             let pages = ((end - at) / PAGE).min(BATCH as u64);
-            let bytes = self
-                .buffer
-                .get_mut(..pages as usize * 8)
-                .filter(|b| !b.is_empty())?;
+            let bytes = self.buffer.get_mut(..pages as usize * 8).filter(|b| !b.is_empty())?;
             pagemap.read_exact_at(bytes, at / PAGE * 8).ok()?;
             for (i, entry) in bytes.chunks_exact(8).enumerate() {
                 let entry = u64::from_le_bytes(entry.try_into().unwrap_or_default());
@@ -131,30 +115,17 @@ mod tests {
         // the mapping may have been joined to a neighbour's
         out.retain(|r| r.0 >= start && r.1 <= start + (64 << 20));
         let page = |n: u64| start + n * PAGE;
-        assert_eq!(
-            out,
-            [
-                (page(0), page(6)),
-                (page(4000), page(4001)),
-                (page(16383), page(16384))
-            ]
-        );
+        assert_eq!(out, [(page(0), page(6)), (page(4000), page(4001)), (page(16383), page(16384))]);
 
         // a second look, after more was touched, finds what a fresh one finds
         for n in [100, 4001, 4100, 9000] {
             map[n * 4096] = 1;
         }
-        let known = [
-            (page(0), page(6)),
-            (page(4000), page(4001)),
-            (page(16383), page(16384)),
-        ];
+        let known = [(page(0), page(6)), (page(4000), page(4001)), (page(16383), page(16384))];
         let (mut again, mut fresh) = (Vec::new(), Vec::new());
         residency.runs(&m, &known, &mut again);
         residency.runs(&m, &[], &mut fresh);
         assert_eq!(again, fresh);
-        assert!(
-            again.contains(&(page(4000), page(4002))) && again.contains(&(page(9000), page(9001)))
-        );
+        assert!(again.contains(&(page(4000), page(4002))) && again.contains(&(page(9000), page(9001))));
     }
 }

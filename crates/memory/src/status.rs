@@ -43,13 +43,7 @@ impl Status {
                 "State" => s.state = value.bytes().next().unwrap_or(0),
                 "Tgid" => s.group = value.parse().unwrap_or(0),
                 "TracerPid" => s.tracer = value.parse().unwrap_or(0),
-                "Uid" => {
-                    s.uid = value
-                        .split_whitespace()
-                        .nth(1)
-                        .and_then(|v| v.parse().ok())
-                        .unwrap_or(0)
-                }
+                "Uid" => s.uid = value.split_whitespace().nth(1).and_then(|v| v.parse().ok()).unwrap_or(0),
                 "CapEff" => s.capabilities = hex(),
                 "SigPnd" => s.pending = hex(),
                 "ShdPnd" => s.shared_pending = hex(),
@@ -80,10 +74,7 @@ const IGNORED_BY_DEFAULT: u64 = 1 << 16 | 1 << 17 | 1 << 22 | 1 << 27;
 
 /// The bit of a signal in the sets above.
 pub(crate) fn signal_bit(signal: i32) -> u64 {
-    u32::try_from(signal)
-        .ok()
-        .filter(|s| (1..=64).contains(s))
-        .map_or(0, |s| 1 << (s - 1))
+    u32::try_from(signal).ok().filter(|s| (1..=64).contains(s)).map_or(0, |s| 1 << (s - 1))
 }
 
 /// The fields of `stat` from the third one on; the second, the name, may hold
@@ -91,13 +82,7 @@ pub(crate) fn signal_bit(signal: i32) -> u64 {
 fn stat_fields(directory: &Path) -> Option<Vec<String>> {
     let text = std::fs::read(directory.join("stat")).ok()?;
     let text = String::from_utf8_lossy(&text);
-    Some(
-        text.rsplit_once(')')?
-            .1
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect(),
-    )
+    Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
 }
 
 /// State, kernel flags and the time of start in clock ticks since boot (fields 3, 9
@@ -105,11 +90,7 @@ fn stat_fields(directory: &Path) -> Option<Vec<String>> {
 pub(crate) fn stat(directory: &Path) -> Option<(u8, u64, u64)> {
     let fields = stat_fields(directory)?;
     let state = fields.first()?.bytes().next()?;
-    Some((
-        state,
-        fields.get(6)?.parse().ok()?,
-        fields.get(19)?.parse().ok()?,
-    ))
+    Some((state, fields.get(6)?.parse().ok()?, fields.get(19)?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -127,17 +108,11 @@ mod tests {
 
     #[test]
     fn effective_signals_are_those_somebody_will_feel() {
-        let s = Status::parse(
-            "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000010000\n",
-        );
+        let s = Status::parse("SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000010000\n");
         assert_eq!(s.effective(signal_bit(1)), 0, "blocked");
         assert_eq!(s.effective(signal_bit(13)), 0, "ignored");
         assert_eq!(s.effective(signal_bit(28)), 0, "ignored by default");
-        assert_eq!(
-            s.effective(signal_bit(17)),
-            1 << 16,
-            "ignored by default, but caught here"
-        );
+        assert_eq!(s.effective(signal_bit(17)), 1 << 16, "ignored by default, but caught here");
         assert_eq!(s.effective(signal_bit(14)), 1 << 13);
         assert_eq!((signal_bit(0), signal_bit(65), signal_bit(-1)), (0, 0, 0));
     }

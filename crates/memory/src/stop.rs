@@ -1,6 +1,6 @@
 //! The guard that holds a process still, and the kernel calls of it that nix cannot
 //! say.  What to do with a stopped thread is the tracer's business, not known here.
-#![allow(unsafe_code)] // four calls, each with its reason below
+#![allow(unsafe_code)] // system calls, each with its reason below
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -42,16 +42,8 @@ impl Stop {
             tracer.let_go();
             let _ = done.send(began.elapsed());
         };
-        let spawned = std::thread::Builder::new()
-            .name("undying-stop".into())
-            .stack_size(256 << 10)
-            .spawn(body);
-        let mut stop = Stop {
-            release: Some(release),
-            released,
-            tracer: Some(spawned?),
-            threads: Vec::new(),
-        };
+        let spawned = std::thread::Builder::new().name("undying-stop".into()).stack_size(256 << 10).spawn(body);
+        let mut stop = Stop { release: Some(release), released, tracer: Some(spawned?), threads: Vec::new() };
         let outcome = held.recv().unwrap_or(Err(CaptureError::Lost));
         stop.threads = outcome?;
         Ok(stop)
@@ -84,32 +76,41 @@ impl Drop for Stop {
 }
 
 /// News of a traced thread, without waiting for any.  (nix refuses real-time signals.)
+///
+/// A stop is only looked at and left to be told again: the kernel forgets the signal that
+/// a stop came before once a tracer has taken the news, and if this process is killed
+/// then, the signal is lost.
 pub(crate) fn news_of(tid: i32) -> State {
-    let mut status = 0;
-    // SAFETY: `status` is valid for the one integer that the kernel writes
-    let got = unsafe {
-        libc::waitpid(
-            tid,
-            &mut status,
-            libc::__WALL | libc::WNOHANG | libc::__WNOTHREAD,
-        )
-    };
-    if got < 0 {
+    let (code, status) = match wait_for(tid, libc::WNOWAIT) {
+        Some(news) => news,
         // not (or no longer) a tracee of ours
-        return State::Unknown;
-    }
-    if got == 0 {
-        State::Running
-    } else if !libc::WIFSTOPPED(status) {
-        State::Gone
-    } else if status >> 16 == libc::PTRACE_EVENT_STOP {
+        None => return State::Unknown,
+    };
+    match code {
+        0 => State::Running,
         // ours, or the process was stopped by a signal before
-        State::Stopped { deliver: 0 }
-    } else {
-        State::Stopped {
-            deliver: libc::WSTOPSIG(status),
+        libc::CLD_TRAPPED | libc::CLD_STOPPED if status >> 8 == libc::PTRACE_EVENT_STOP => {
+            State::Stopped { deliver: 0 }
+        }
+        libc::CLD_TRAPPED | libc::CLD_STOPPED => State::Stopped { deliver: status & 0x7f },
+        _ => {
+            // an end is taken, or a dead thread would stay
+            wait_for(tid, 0);
+            State::Gone
         }
     }
+}
+
+/// What became of a traced thread and the number that belongs to it; 0, 0 if nothing did.
+fn wait_for(tid: i32, flags: i32) -> Option<(i32, i32)> {
+    // SAFETY: plain integers, for which all zeros is a value
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = flags | libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::__WALL | libc::__WNOTHREAD;
+    // SAFETY: `info` is valid for the structure that the kernel writes
+    let failed = unsafe { libc::waitid(libc::P_PID, tid as libc::id_t, &mut info, flags) } != 0;
+    // SAFETY: the field is one of those that waitid fills in (or the zeros from above)
+    let status = unsafe { info.si_status() };
+    (!failed).then_some((info.si_code, status))
 }
 
 /// Let a stopped thread go, with a signal or 0.  A process that a signal had stopped
@@ -132,7 +133,5 @@ pub(crate) fn any_waits(signals: &[i32]) -> bool {
     // SAFETY: the kernel writes the set it is given, and only that; zeros are a set
     unsafe { libc::sigpending(waiting.as_mut_ptr()) };
     // SAFETY: initialised above in either case; a number that is no signal gives an error
-    signals
-        .iter()
-        .any(|&s| unsafe { libc::sigismember(waiting.as_ptr(), s) } == 1)
+    signals.iter().any(|&s| unsafe { libc::sigismember(waiting.as_ptr(), s) } == 1)
 }

@@ -63,8 +63,7 @@ impl SymbolFile {
         }
         let sections = sections(&file, &head).unwrap_or_default();
         let mut notes = sections.iter().filter(|s| s.kind == elf::SHT_NOTE);
-        let build_id =
-            notes.find_map(|s| build_id(&read_at(&file, s.offset, s.size.min(0x10000))?));
+        let build_id = notes.find_map(|s| build_id(&read_at(&file, s.offset, s.size.min(0x10000))?));
         Some(SymbolFile {
             build_id,
             file,
@@ -78,10 +77,7 @@ impl SymbolFile {
     /// Address and size of a section that is loaded.
     pub fn section(&self, name: &str) -> Option<(u64, u64)> {
         let loaded = |s: &&Section| s.flags & elf::SHF_ALLOC != 0 && s.name == name;
-        self.sections
-            .iter()
-            .find(loaded)
-            .map(|s| (s.address, s.size))
+        self.sections.iter().find(loaded).map(|s| (s.address, s.size))
     }
 
     /// All symbols of this name: exported, then global, then local ones.  The full table
@@ -89,18 +85,12 @@ impl SymbolFile {
     pub fn find<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Symbol> + 'a {
         let rest = || {
             let exported: Vec<Symbol> = self.exported().named(name).collect();
-            let fresh = move |s: &Symbol| {
-                !exported
-                    .iter()
-                    .any(|e| (e.address, e.size) == (s.address, s.size))
-            };
+            let fresh = move |s: &Symbol| !exported.iter().any(|e| (e.address, e.size) == (s.address, s.size));
             let mut found: Vec<Symbol> = self.all().named(name).filter(fresh).collect();
             found.sort_by_key(|s| !s.global);
             found
         };
-        self.exported()
-            .named(name)
-            .chain(std::iter::once_with(rest).flatten())
+        self.exported().named(name).chain(std::iter::once_with(rest).flatten())
     }
 
     /// The function or object at an address, and how far into it the address is.
@@ -121,13 +111,8 @@ impl SymbolFile {
 
     fn index(&self) -> Vec<(u64, bool, u32)> {
         let things = |full, table: &Table| {
-            let all = table
-                .symbols
-                .iter()
-                .enumerate()
-                .filter(|(_, s)| s.thing && !s.absolute);
-            all.map(move |(i, s)| (s.address, full, i as u32))
-                .collect::<Vec<_>>()
+            let all = table.symbols.iter().enumerate().filter(|(_, s)| s.thing && !s.absolute);
+            all.map(move |(i, s)| (s.address, full, i as u32)).collect::<Vec<_>>()
         };
         let mut index = things(false, self.exported());
         index.extend(things(true, self.all()));
@@ -136,13 +121,11 @@ impl SymbolFile {
     }
 
     fn exported(&self) -> &Table {
-        self.exported
-            .get_or_init(|| self.table(elf::SHT_DYNSYM).unwrap_or_default())
+        self.exported.get_or_init(|| self.table(elf::SHT_DYNSYM).unwrap_or_default())
     }
 
     fn all(&self) -> &Table {
-        self.all
-            .get_or_init(|| self.table(elf::SHT_SYMTAB).unwrap_or_default())
+        self.all.get_or_init(|| self.table(elf::SHT_SYMTAB).unwrap_or_default())
     }
 
     fn table(&self, kind: u32) -> Option<Table> {
@@ -150,10 +133,7 @@ impl SymbolFile {
         let names = self.sections.get(section.link as usize)?;
         let rows = read_at(&self.file, section.offset, section.size)?;
         let names = read_at(&self.file, names.offset, names.size)?;
-        Some(Table {
-            symbols: rows.chunks_exact(24).filter_map(symbol).collect(),
-            names,
-        })
+        Some(Table { symbols: rows.chunks_exact(24).filter_map(symbol).collect(), names })
     }
 }
 
@@ -209,9 +189,7 @@ fn sections(file: &File, head: &[u8]) -> Option<Vec<Section>> {
         n => n.into(),
     };
     let table = read_at(file, offset, count.checked_mul(64)?)?;
-    let names = table
-        .get(names as usize * 64..)
-        .and_then(|s| read_at(file, s.u64(24)?, s.u64(32)?));
+    let names = table.get(names as usize * 64..).and_then(|s| read_at(file, s.u64(24)?, s.u64(32)?));
     let names = names.unwrap_or_default();
     let section = |s: &[u8]| {
         Some(Section {

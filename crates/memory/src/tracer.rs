@@ -23,12 +23,19 @@ const ASLEEP_AFTER: Duration = Duration::from_millis(3);
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// Threads may be born while others are stopped; each round finds fewer.
 const ROUNDS: usize = 100;
+/// So many threads at most are stopped one by one.
+const ONE_BY_ONE: usize = 64;
+/// read poll select nanosleep connect wait4 futex clock_nanosleep waitid pselect6 ppoll
+/// restart_syscall: what the kernel begins again after a stop.
+const RESTARTING: [i64; 12] = [0, 7, 23, 35, 42, 61, 202, 230, 247, 270, 271, 219];
 /// Spin so long before sleeping between looks.
 const SPIN: Duration = Duration::from_millis(1);
 
 /// Where a thread of the target is, as its tracer knows.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum State {
+    /// Traced, not told to stop.
+    Loose,
     /// Told to stop, not seen to.
     Running,
     /// In a stop.  `deliver` is the signal whose delivery the stop came before: it has
@@ -59,10 +66,7 @@ pub(crate) struct Tracer {
 
 impl Tracer {
     pub fn new(process: Process) -> Tracer {
-        Tracer {
-            process,
-            held: Vec::new(),
-        }
+        Tracer { process, held: Vec::new() }
     }
 
     /// Stop every thread; on an error some are stopped, until this is dropped.
@@ -81,35 +85,49 @@ impl Tracer {
             }
             if first == self.held.len() {
                 let any = self.held.iter().any(|h| h.state != State::Gone);
-                return if any {
-                    Ok(())
-                } else {
-                    Err(AttachError::Gone {
-                        pid: self.process.pid(),
-                    }
-                    .into())
-                };
+                return if any { Ok(()) } else { Err(AttachError::Gone { pid: self.process.pid() }.into()) };
             }
-            for h in &self.held[first..] {
-                // an error here means that it ended; the wait will tell
-                let _ = ptrace::interrupt(Pid::from_raw(h.tid));
-            }
+            self.interrupt_from(first)?;
+        }
+        Err(CaptureError::WouldNotStop { tid: self.process.pid() })
+    }
+
+    /// Stop the threads from `first` on: together, but those in a system call that the
+    /// stop would make fail one by one and last.  Should this process be killed between
+    /// such a call's end and its mending, the call fails; so that span is kept short.
+    fn interrupt_from(&mut self, first: usize) -> Result<(), CaptureError> {
+        let all = first..self.held.len();
+        let mut delicate: Vec<usize> = all.clone().filter(|&i| self.is_delicate(i)).collect();
+        delicate.truncate(ONE_BY_ONE);
+        for i in all.filter(|i| delicate.binary_search(i).is_err()) {
+            self.interrupt(i);
+        }
+        self.settle()?;
+        for i in delicate {
+            self.interrupt(i);
             self.settle()?;
         }
-        Err(CaptureError::WouldNotStop {
-            tid: self.process.pid(),
-        })
+        Ok(())
+    }
+
+    fn interrupt(&mut self, i: usize) {
+        self.held[i].state = State::Running;
+        // an error here means that it ended; the wait will tell
+        let _ = ptrace::interrupt(Pid::from_raw(self.held[i].tid));
+    }
+
+    /// Whether a thread sleeps in a system call other than those known to begin again by
+    /// themselves.
+    fn is_delicate(&self, i: usize) -> bool {
+        let text = std::fs::read_to_string(self.process.thread_path(self.held[i].tid).join("syscall"));
+        let number = text.ok().and_then(|t| t.split_whitespace().next()?.parse().ok());
+        number.is_some_and(|n: i64| n >= 0 && !RESTARTING.contains(&n))
     }
 
     fn seize(&mut self, tid: i32) -> Result<(), CaptureError> {
         let error = match ptrace::seize(Pid::from_raw(tid), Options::empty()) {
             Ok(()) => {
-                self.held.push(Held {
-                    tid,
-                    state: State::Running,
-                    registers: None,
-                    repaired: false,
-                });
+                self.held.push(Held { tid, state: State::Loose, registers: None, repaired: false });
                 return Ok(());
             }
             Err(e) => e,
@@ -173,12 +191,8 @@ impl Tracer {
             Some((b'Z' | b'X', ..)) => State::Gone,
             // stopped, but another thread of this process took the news from waitpid
             Some((b't', ..)) => match ptrace::getsiginfo(Pid::from_raw(tid)) {
-                Ok(info) if info.si_code >> 8 == libc::PTRACE_EVENT_STOP => {
-                    State::Stopped { deliver: 0 }
-                }
-                Ok(info) => State::Stopped {
-                    deliver: info.si_signo,
-                },
+                Ok(info) if info.si_code >> 8 == libc::PTRACE_EVENT_STOP => State::Stopped { deliver: 0 },
+                Ok(info) => State::Stopped { deliver: info.si_signo },
                 Err(_) => State::Running,
             },
             Some(_) => State::Running,
@@ -196,26 +210,17 @@ impl Tracer {
         };
         self.held[i].registers = Some(registers);
         const INTERRUPTED: u64 = -(libc::EINTR as i64) as u64;
-        if registers.rax != INTERRUPTED
-            || (registers.orig_rax as i64) < 0
-            || registers.cs != USER_64
-        {
+        if registers.rax != INTERRUPTED || (registers.orig_rax as i64) < 0 || registers.cs != USER_64 {
             return;
         }
         let mut instruction = [0; 2];
         let at = registers.rip.wrapping_sub(2);
-        if self.process.read(at, &mut instruction).is_err()
-            || instruction != SYSCALL
-            || self.feels(i, deliver)
-        {
+        if self.process.read(at, &mut instruction).is_err() || instruction != SYSCALL {
             return;
         }
-        let again = libc::user_regs_struct {
-            rax: registers.orig_rax,
-            rip: at,
-            ..registers
-        };
+        let again = libc::user_regs_struct { rax: registers.orig_rax, rip: at, ..registers };
         self.held[i].repaired = ptrace::setregs(tid, again).is_ok();
+        self.unmend(i, deliver);
     }
 
     /// Whether a signal waits that this thread will act upon: then EINTR is what it
@@ -231,21 +236,17 @@ impl Tracer {
         }
         let shared = status.effective(status.shared_pending);
         let main = self.process.pid();
-        let taken_by_main = || {
-            Status::read(&self.process.thread_path(main))
-                .is_some_and(|m| shared & m.blocked == 0 && !m.is_dead())
-        };
+        let taken_by_main =
+            || Status::read(&self.process.thread_path(main)).is_some_and(|m| shared & m.blocked == 0 && !m.is_dead());
         shared != 0 && (tid == main || !taken_by_main())
     }
 
-    /// A signal that came while the target stood finds the system call that it should
-    /// have cut short set to begin again: put that right.
-    fn unmend(&self, i: usize) {
-        let h = &self.held[i];
-        if let (true, Some(registers)) = (h.repaired, h.registers)
-            && self.feels(i, 0)
-        {
-            let _ = ptrace::setregs(Pid::from_raw(h.tid), registers);
+    /// Where a signal waits that would have cut the system call short without us, let it
+    /// fail as it would have.
+    fn unmend(&mut self, i: usize, deliver: i32) {
+        let Held { tid, registers: Some(registers), repaired: true, .. } = self.held[i] else { return };
+        if self.feels(i, deliver) {
+            self.held[i].repaired = ptrace::setregs(Pid::from_raw(tid), registers).is_err();
         }
     }
 
@@ -254,27 +255,16 @@ impl Tracer {
         let text = std::fs::read_to_string(self.process.thread_path(tid).join("syscall")).ok()?;
         let mut words = text.split_whitespace();
         let number: i64 = words.next()?.parse().ok()?;
-        let last: Vec<u64> = words
-            .filter_map(|w| u64::from_str_radix(w.trim_start_matches("0x"), 16).ok())
-            .collect();
+        let last: Vec<u64> = words.filter_map(|w| u64::from_str_radix(w.trim_start_matches("0x"), 16).ok()).collect();
         let [.., rsp, rip] = last[..] else {
             return None;
         };
-        Some(libc::user_regs_struct {
-            rsp,
-            rip,
-            orig_rax: number as u64,
-            ..no_registers()
-        })
+        Some(libc::user_regs_struct { rsp, rip, orig_rax: number as u64, ..no_registers() })
     }
 
     /// The threads that stand, without their names.
     pub fn threads(&self) -> Vec<Thread> {
-        self.held
-            .iter()
-            .filter(|h| h.state != State::Gone)
-            .map(|h| thread(h.tid, h.registers))
-            .collect()
+        self.held.iter().filter(|h| h.state != State::Gone).map(|h| thread(h.tid, h.registers)).collect()
     }
 
     /// Let every thread go that stands; the others go when this thread ends.
@@ -285,7 +275,8 @@ impl Tracer {
                 self.look(i, false);
             }
             if let State::Stopped { deliver } = self.held[i].state {
-                self.unmend(i);
+                // a signal may have come while the target stood
+                self.unmend(i, deliver);
                 self.held[i].state = State::Gone;
                 detach(self.held[i].tid, deliver);
             }
@@ -312,15 +303,10 @@ fn thread(tid: i32, registers: Option<libc::user_regs_struct>) -> Thread {
         rax: r.rax,
         orig_rax: r.orig_rax,
         general: [
-            r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9, r.r10, r.r11,
-            r.r12, r.r13, r.r14, r.r15,
+            r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14,
+            r.r15,
         ],
     });
     let number = r.map(|r| r.orig_rax as i64).filter(|&n| n >= 0);
-    Thread {
-        tid,
-        name: String::new(),
-        registers: r.unwrap_or_default(),
-        in_syscall: number,
-    }
+    Thread { tid, name: String::new(), registers: r.unwrap_or_default(), in_syscall: number }
 }
