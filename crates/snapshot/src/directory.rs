@@ -69,19 +69,26 @@ impl Partial {
     pub fn commit(mut self) -> Result<(), WriteError> {
         sync(&self.path).map_err(io_at(&self.path))?;
         check_destination(&self.dest, self.force)?;
-        if self.dest.is_dir() {
+        if self.force && self.dest.is_dir() {
             self.replace().map_err(io_at(&self.dest))?;
         } else {
-            fs::rename(&self.path, &self.dest).map_err(io_at(&self.dest))?;
+            rename_new(&self.path, &self.dest).map_err(|why| match why.kind() {
+                io::ErrorKind::AlreadyExists => WriteError::Exists(self.dest.clone()),
+                _ => WriteError::Io { path: self.dest.clone(), why },
+            })?;
         }
         self.committed = true;
         let parent = parent_of(&self.dest);
         sync(parent).map_err(io_at(parent))
     }
 
-    /// The old directory steps aside, the new one takes its name; should that
-    /// fail, the old one comes back.
+    /// The new directory takes the old one's place; then the old one goes.
     fn replace(&self) -> io::Result<()> {
+        if exchange(&self.path, &self.dest).is_ok() {
+            return fs::remove_dir_all(&self.path);
+        }
+        // Where the two cannot change places at once, the old one steps aside;
+        // should the new one then not take its place, it comes back.
         let aside = self.path.with_extension("replaced");
         fs::rename(&self.dest, &aside)?;
         if let Err(e) = fs::rename(&self.path, &self.dest) {
@@ -92,9 +99,40 @@ impl Partial {
     }
 }
 
+/// Renames, unless there is something at `to` by now.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use nix::errno::Errno;
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        // A file system that knows no such rename.
+        Err(Errno::EINVAL | Errno::ENOSYS) => fs::rename(from, to),
+        done => Ok(done?),
+    }
+}
+
+/// Renames; the system refuses when there is something in `to` by now.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Lets two directories change places in one step.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    Ok(renameat2(AT_FDCWD, a, AT_FDCWD, b, RenameFlags::RENAME_EXCHANGE)?)
+}
+
+/// Not known how on this system.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.committed && self.path.exists() {
             // Nobody is left to be told.
             let _ = fs::remove_dir_all(&self.path);
         }

@@ -24,6 +24,13 @@ use crate::error::WriteError;
 use crate::meta::{self, Counts};
 use crate::schema::{EDGES, META, NAMES, OBJECTS, REGIONS, ROOTS, TYPES};
 
+/// No program has so many classes; a type number past it is a mistake.
+const MAX_TYPES: u32 = 1 << 24;
+
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
 /// What was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Summary {
@@ -48,6 +55,12 @@ pub struct Writer {
     objects: ObjectPage,
     edges: EdgePage,
     counts: Counts,
+    /// Objects that the walk announced: ids are below.
+    announced: u32,
+    /// The highest type number met.
+    last_type: u32,
+    /// References to objects that will not come.
+    dangling: u64,
     finished: bool,
 }
 
@@ -72,6 +85,9 @@ impl Writer {
             objects: ObjectPage::new(),
             edges: EdgePage::new(),
             counts: Counts::default(),
+            announced: 0,
+            last_type: 0,
+            dangling: 0,
             finished: false,
         })
     }
@@ -107,7 +123,42 @@ impl Writer {
         self.encoder.edges(std::mem::replace(&mut self.edges, empty))
     }
 
-    fn write_rest(&mut self, tail: &Tail) -> io::Result<()> {
+    /// Takes one object's references, as many pages as they fill.
+    fn references(&mut self, id: u32, edges: &[Edge]) -> io::Result<()> {
+        self.counts.edges += edges.len() as u64;
+        let mut rest = self.edges.push(id, edges);
+        while self.edges.is_full() {
+            self.flush_edges()?;
+            rest = self.edges.push(id, rest);
+        }
+        Ok(())
+    }
+
+    /// A reference to an object that was not announced is left out and counted.
+    #[cold]
+    fn without_dangling(&mut self, edges: &[Edge]) -> Vec<Edge> {
+        let kept: Vec<Edge> = edges.iter().filter(|e| e.target.0 < self.announced).copied().collect();
+        self.dangling += (edges.len() - kept.len()) as u64;
+        kept
+    }
+
+    #[cold]
+    fn new_last_type(&mut self, id: u32) -> io::Result<()> {
+        if id > MAX_TYPES {
+            return Err(invalid(format!("type number {id}: past what any program has")));
+        }
+        self.last_type = id;
+        Ok(())
+    }
+
+    fn write_rest(&mut self, mut tail: Tail) -> io::Result<()> {
+        let (came, types) = (self.counts.objects, tail.types.len());
+        if came != self.announced as u64 {
+            return Err(invalid(format!("{} objects were announced and {came} came", self.announced)));
+        }
+        if came > 0 && self.last_type as usize >= types {
+            return Err(invalid(format!("an object has type number {}, and there are {types} types", self.last_type)));
+        }
         if !self.objects.is_empty() {
             self.flush_objects()?;
         }
@@ -115,13 +166,26 @@ impl Writer {
             self.flush_edges()?;
         }
         self.encoder.finish()?;
-        Small { directory: &self.directory, undying: &self.undying, labels: &self.labels }.write(tail)?;
-        self.counts.types = tail.types.len() as u64;
+        self.keep_known(&mut tail);
+        Small { directory: &self.directory, undying: &self.undying, labels: &self.labels }.write(&tail)?;
+        self.counts.types = types as u64;
         self.counts.roots = tail.roots.len() as u64;
         self.counts.names = tail.named.len() as u64;
         self.counts.regions = tail.regions.len() as u64;
         let text = meta::to_text(&self.undying, self.counts, &tail.facts)?;
         self.directory.file(META)?.write_all(text.as_bytes())
+    }
+
+    /// As [`undying_graph::Builder::build`]: ids that are not there go.
+    fn keep_known(&self, tail: &mut Tail) {
+        let there = |id: undying_graph::NodeId| id.0 < self.announced;
+        tail.roots.retain(|r| there(r.node));
+        tail.named.retain(|r| there(r.node));
+        tail.named.sort_by_key(|r| r.node);
+        tail.types.iter_mut().for_each(|t| t.object = t.object.filter(|o| there(*o)));
+        if self.dangling > 0 {
+            *tail.facts.defects.entry("dangling-reference".into()).or_default() += self.dangling;
+        }
     }
 
     /// An error with the place it is about.
@@ -136,20 +200,23 @@ impl Sink for Writer {
     }
 
     fn begin(&mut self, objects: usize) -> io::Result<()> {
-        if objects > u32::MAX as usize {
-            return Err(io::Error::other("more than 4,294,967,295 objects: past what a snapshot numbers"));
-        }
+        self.announced = u32::try_from(objects)
+            .map_err(|_| invalid("more than 4,294,967,295 objects: past what a snapshot numbers".into()))?;
         Ok(())
     }
 
+    #[inline]
     fn object(&mut self, row: &ObjectRow, edges: &[Edge]) -> io::Result<()> {
+        if row.type_id.0 > self.last_type {
+            self.new_last_type(row.type_id.0).map_err(|e| self.explain(e))?;
+        }
         let id = self.counts.objects as u32;
         self.counts.objects += 1;
-        self.counts.edges += edges.len() as u64;
-        let mut rest = self.edges.push(id, edges);
-        while self.edges.is_full() {
-            self.flush_edges().map_err(|e| self.explain(e))?;
-            rest = self.edges.push(id, rest);
+        if edges.iter().all(|e| e.target.0 < self.announced) {
+            self.references(id, edges).map_err(|e| self.explain(e))?;
+        } else {
+            let edges = self.without_dangling(edges);
+            self.references(id, &edges).map_err(|e| self.explain(e))?;
         }
         self.objects.push(row);
         if self.objects.is_full() {
@@ -159,7 +226,7 @@ impl Sink for Writer {
     }
 
     fn finish(&mut self, tail: Tail) -> io::Result<()> {
-        self.write_rest(&tail).map_err(|e| self.explain(e))?;
+        self.write_rest(tail).map_err(|e| self.explain(e))?;
         self.finished = true;
         Ok(())
     }

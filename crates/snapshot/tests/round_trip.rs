@@ -1,39 +1,63 @@
 //! What is written is what is read.
 
-use undying_graph::*;
-use undying_snapshot::{Writer, read};
+mod heaps;
+
+use proptest::prelude::*;
+use undying_graph::Silent;
+use undying_snapshot::{SCHEMA, read, read_meta};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn any_heap_comes_back(heap in heaps::heap(40)) {
+        let dir = tempfile::tempdir().unwrap();
+        let dest = dir.path().join("s");
+        let summary = heap.write(&dest);
+        let expected = heap.build();
+        heaps::same(&read(&dest, &Silent).unwrap(), &expected);
+        prop_assert_eq!(summary.counts.objects as usize, expected.graph.len());
+        prop_assert_eq!(summary.counts.edges as usize, expected.graph.edge_count());
+        let meta = read_meta(&dest).unwrap();
+        prop_assert_eq!((meta.schema, meta.undying.as_str()), (SCHEMA, "0.0.0-test"));
+        prop_assert_eq!(meta.counts, summary.counts);
+        prop_assert_eq!(meta.facts, expected.facts);
+    }
+}
 
 #[test]
-fn thin() {
+fn a_heap_of_many_row_groups_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let dest = dir.path().join("s");
-    let mut w = Writer::create(&dest, false, "0").unwrap();
-    let name = w.label("x.Y");
-    let t = TypeRow {
-        name,
-        object: None,
-        basic_bytes: 16,
-        item_bytes: 0,
-        module_file: LabelId::NONE,
-        origin: Origin::Program,
-        has_gc: true,
-        has_del: false,
-    };
-    w.begin(3).unwrap();
-    for i in 0..3u32 {
-        let row = ObjectRow {
-            address: 16 * i as u64,
-            type_id: TypeId(0),
-            shallow_bytes: 16,
-            refcount: Some(1),
-            flags: Flags::GC_TRACKED,
-        };
-        w.object(&row, &[Edge::exact(NodeId((i + 1) % 3), EdgeKind::Attr)]).unwrap();
+    let heap = heaps::large(1_100_000);
+    let summary = heap.write(&dest);
+    assert!(summary.counts.edges > 1 << 20, "more than one row group of references");
+    let files: u64 = std::fs::read_dir(&dest).unwrap().map(|f| f.unwrap().metadata().unwrap().len()).sum();
+    assert_eq!(summary.bytes, files);
+    heaps::same(&read(&dest, &Silent).unwrap(), &heap.build());
+}
+
+#[test]
+fn an_empty_heap_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let dest = dir.path().join("s");
+    let heap = heaps::Heap::default();
+    heap.write(&dest);
+    heaps::same(&read(&dest, &Silent).unwrap(), &heap.build());
+}
+
+#[test]
+fn reading_stops_when_told() {
+    struct Stop;
+    impl undying_graph::Progress for Stop {
+        fn phase(&self, _: &str, _: u64) {}
+        fn done(&self, _: u64) {}
+        fn cancelled(&self) -> bool {
+            true
+        }
     }
-    w.finish(Tail { types: vec![t], ..Tail::default() }).unwrap();
-    assert_eq!(w.commit().unwrap().counts.objects, 3);
-    let s = read(&dest, &Silent).unwrap();
-    assert_eq!(s.graph.len(), 3);
-    assert_eq!(s.graph.edges(NodeId(2)).next().unwrap().target, NodeId(0));
-    assert_eq!(s.type_name(NodeId(0)), "x.Y");
+    let dir = tempfile::tempdir().unwrap();
+    let dest = dir.path().join("s");
+    heaps::large(10).write(&dest);
+    assert!(matches!(read(&dest, &Stop), Err(undying_snapshot::ReadError::Cancelled)));
 }

@@ -270,9 +270,9 @@ pub(crate) fn survey(chunk: &[u8], about: About) -> Result<()> {
             Kind::Dictionary => known &= matches!(coding, Some(Coding::Plain | Coding::Places)),
             Kind::Data | Kind::DataV2 { .. } => {
                 rows = rows.saturating_add(header.values);
-                known &= match (about.physical, coding) {
-                    (Type::INT32 | Type::INT64, Some(_)) => true,
-                    (Type::BYTE_ARRAY, Some(Coding::Places | Coding::Plain)) => true,
+                known &= match about.physical {
+                    Type::INT32 | Type::INT64 => coding.is_some(),
+                    Type::BYTE_ARRAY => matches!(coding, Some(Coding::Places | Coding::Plain)),
                     _ => false,
                 };
             }

@@ -92,6 +92,11 @@ impl Texts {
         self.ends.extend(other.ends.iter().map(|e| base + e));
     }
 
+    /// How many.
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     fn get(&self, id: u32) -> &str {
         let i = id as usize;
         let start = if i == 0 { 0 } else { self.ends.get(i - 1).copied().unwrap_or(0) };
@@ -162,7 +167,7 @@ impl Edges {
         self.body.clear();
         hybrid::put_tag_nibbles(tag, &mut self.body);
         self.kind.page(&mut self.codec, &self.body, rows, 0, Encoding::RLE_DICTIONARY)?;
-        self.labels(tag, number)?;
+        self.labels(tag, number, texts.len())?;
         self.indices(tag, number)?;
         self.body.clear();
         hybrid::put_pairs(tag, &mut self.body);
@@ -172,7 +177,7 @@ impl Edges {
         if self.rows >= GROUP_ROWS { self.group(texts) } else { Ok(()) }
     }
 
-    fn labels(&mut self, tag: &[u8], number: &[u32]) -> io::Result<()> {
+    fn labels(&mut self, tag: &[u8], number: &[u32], texts: usize) -> io::Result<()> {
         self.body.clear();
         let set = hybrid::put_levels(tag, IS_LABEL, &mut self.body);
         let mut at = 0;
@@ -182,7 +187,8 @@ impl Edges {
             at += (tag >> IS_LABEL & 1) as usize;
         }
         for place in &mut self.places[..set] {
-            *place = self.labels.place(*place);
+            // A label that nobody told is none.
+            *place = self.labels.place(if (*place as usize) < texts { *place } else { 0 });
         }
         let known = self.labels.used().len();
         let encoding = if known == 0 { Encoding::PLAIN } else { Encoding::RLE_DICTIONARY };
