@@ -156,3 +156,46 @@ fn skip_page(process: &Process, (start, end): Range, room: &mut [u8], missing: &
 fn vec_of((start, end): Range) -> RemoteIoVec {
     RemoteIoVec { base: start as usize, len: (end - start) as usize }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn units_hold_every_byte_once_and_in_order(
+            sizes in prop::collection::vec((0u64..3, 1u64..(3 * UNIT / PAGE)), 0..12),
+            small in 0usize..3000,
+        ) {
+            let mut at = 0x10000;
+            let mut runs = Vec::new();
+            let tiny = (0..small).map(|_| (1, 1));
+            for (gap, pages) in sizes.into_iter().chain(tiny) {
+                at += gap * PAGE;
+                runs.push((at, at + pages * PAGE));
+                at += (pages + 1) * PAGE;
+            }
+            // room that is never touched costs nothing
+            let total: u64 = runs.iter().map(|r| r.1 - r.0).sum();
+            let mut room = memmap2::MmapMut::map_anon(total.max(1) as usize).unwrap();
+            let base = room.as_ptr() as usize;
+            let mut offset = 0;
+            let mut joined: Vec<Range> = Vec::new();
+            for u in units(&runs, &mut room) {
+                let bytes: u64 = u.parts.iter().map(|p| p.1 - p.0).sum();
+                prop_assert!(bytes <= UNIT && u.parts.len() <= PARTS && bytes == u.room.len() as u64);
+                prop_assert_eq!(u.room.as_ptr() as usize - base, offset);
+                offset += u.room.len();
+                for p in u.parts {
+                    match joined.last_mut() {
+                        Some(last) if last.1 == p.0 => last.1 = p.1,
+                        _ => joined.push(p),
+                    }
+                }
+            }
+            prop_assert_eq!(offset as u64, total);
+            prop_assert_eq!(joined, runs);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! files: numbers, fields of records, notes.  Reads no files.
 
 pub(crate) const PT_LOAD: u32 = 1;
+pub(crate) const PT_DYNAMIC: u32 = 2;
 pub(crate) const PT_NOTE: u32 = 4;
 pub(crate) const PF_X: u32 = 1;
 pub(crate) const PF_W: u32 = 2;

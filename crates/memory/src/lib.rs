@@ -4,6 +4,7 @@
 mod attach;
 mod capture;
 mod copy;
+mod dynamic;
 mod elf;
 mod fault;
 mod image;

@@ -188,4 +188,30 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
         let found: Vec<_> = all.iter().map(|m| (m.start, m.end)).collect();
         assert_eq!(found, [(0x1000, 0x3001)]);
     }
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_harm(text in any::<String>(), at in any::<u64>()) {
+            let all = Mappings::parse(&text);
+            prop_assert!(all.find(at).is_none_or(|m| m.contains(at)));
+        }
+
+        /// Slow twin: the mapping that holds an address is the only one that does.
+        #[test]
+        fn lines_come_back_sorted_and_apart(
+            lines in prop::collection::vec((0u64..64, 0u64..9, "[r-][w-][x-][ps]", "( /[ -~]{0,9})?"), 0..30),
+        ) {
+            let line = |l: &(u64, u64, String, String)| format!("{:x}-{:x} {} 0 00:00 1 {}\n", l.0, l.0 + l.1, l.2, l.3);
+            let all = Mappings::parse(&lines.iter().map(line).collect::<String>());
+            prop_assert!(all.iter().zip(all.iter().skip(1)).all(|(a, b)| a.end <= b.start));
+            for at in 0..80 {
+                let slow = all.iter().find(|m| m.contains(at));
+                prop_assert_eq!(all.find(at), slow);
+                let any = lines.iter().any(|l| l.0 <= at && at < l.0 + l.1);
+                prop_assert!(any || slow.is_none());
+            }
+        }
+    }
 }

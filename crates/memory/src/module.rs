@@ -1,9 +1,11 @@
 //! ELF files as they are loaded in a target: where they lie, where their data is, what
 //! their symbols mean there.  Headers are read from the target's memory, symbols from
-//! the file, and that only when somebody asks: there may be hundreds of modules.
+//! the file (where that cannot be had, the exported ones from memory too), and that only
+//! when somebody asks: there may be hundreds of modules.
 
 use std::sync::OnceLock;
 
+use crate::dynamic::{self, Place};
 use crate::elf::{self, Field, build_id, is_ours};
 use crate::symbols::SymbolFile;
 use crate::{Mapping, Mappings, Memory, Process};
@@ -24,6 +26,7 @@ pub struct Module {
     pub data: Vec<(u64, u64)>,
     /// The build identifier that the linker wrote.
     pub build_id: Option<Vec<u8>>,
+    dynamic: Option<u64>,
     first: Mapping,
     process: Process,
     symbols: OnceLock<Option<SymbolFile>>,
@@ -42,33 +45,21 @@ impl Module {
         let loads = || segments.iter().filter(|s| s.kind == elf::PT_LOAD && s.in_memory > 0);
         let head = loads().find(|s| s.offset < PAGE)?;
         let slide = first.start.wrapping_sub(head.address & !(PAGE - 1));
-        let place = |s: &Segment| {
-            let start = s.address.wrapping_add(slide);
-            Some((start, start.checked_add(s.in_memory).filter(|&e| e >> 47 == 0)?))
-        };
-        // a file that is only read, not loaded, has its segments nowhere
-        let marked =
-            loads().find(|s| s.flags & elf::PF_X != 0).or_else(|| loads().find(|s| s.flags & elf::PF_W != 0))?;
-        let found = mappings.find(place(marked)?.0)?;
-        if marked.flags & elf::PF_X != 0 && !found.perms.x {
+        if !is_loaded(&segments, slide, mappings) {
             return None;
         }
-        let mut data: Vec<_> = loads().filter(|s| s.flags & elf::PF_W != 0).filter_map(place).collect();
+        let mut data: Vec<_> = loads().filter(|s| s.flags & elf::PF_W != 0).filter_map(|s| s.place(slide)).collect();
         data.sort_unstable();
-        let end = loads().filter_map(place).map(|p| p.1).max()?;
-        let notes = segments.iter().filter(|s| s.kind == elf::PT_NOTE && s.in_memory <= 0x10000);
-        let build_id = notes.into_iter().find_map(|s| {
-            let mut bytes = vec![0; s.in_memory as usize];
-            process.read(s.address.wrapping_add(slide), &mut bytes).ok()?;
-            build_id(&bytes)
-        });
+        let end = loads().filter_map(|s| s.place(slide)).map(|p| p.1).max()?;
+        let dynamic = segments.iter().find(|s| s.kind == elf::PT_DYNAMIC).and_then(|s| s.place(slide));
         Some(Module {
             path: first.path.clone(),
             start: first.start,
             end,
             slide,
             data,
-            build_id,
+            build_id: find_build_id(process, &segments, slide),
+            dynamic: dynamic.map(|d| d.0),
             first: first.clone(),
             process: process.clone(),
             symbols: OnceLock::new(),
@@ -107,14 +98,22 @@ impl Module {
     }
 
     fn file(&self) -> Option<&SymbolFile> {
-        let open = || {
-            let file = self.process.open_mapped_file(&self.first).ok()?;
-            let symbols = SymbolFile::read(file)?;
-            // the file at a path may be another one by now
-            let same = self.build_id.is_none() || symbols.build_id.is_none() || self.build_id == symbols.build_id;
-            same.then_some(symbols)
-        };
-        self.symbols.get_or_init(open).as_ref()
+        self.symbols.get_or_init(|| self.open()).as_ref()
+    }
+
+    fn open(&self) -> Option<SymbolFile> {
+        let file = self.process.open_mapped_file(&self.first).ok().and_then(SymbolFile::read);
+        // the file at a path may be another one by now
+        let same = |f: &SymbolFile| self.build_id.is_none() || f.build_id.is_none() || self.build_id == f.build_id;
+        let file = file.filter(same);
+        if file.as_ref().is_some_and(SymbolFile::tells_exports) {
+            return file;
+        }
+        let place = Place { start: self.start, end: self.end, slide: self.slide };
+        match self.dynamic.and_then(|d| dynamic::exported(&self.process, &place, d)) {
+            Some(table) => Some(SymbolFile::with_exports(file, table)),
+            None => file,
+        }
     }
 }
 
@@ -127,6 +126,34 @@ struct Segment {
     offset: u64,
     address: u64,
     in_memory: u64,
+}
+
+impl Segment {
+    /// Its first address in the target, and one past the last.
+    fn place(&self, slide: u64) -> Option<(u64, u64)> {
+        let start = self.address.wrapping_add(slide);
+        Some((start, start.checked_add(self.in_memory).filter(|&e| e >> 47 == 0)?))
+    }
+}
+
+/// A file that is only read has its segments nowhere: its code is not where code may run.
+fn is_loaded(segments: &[Segment], slide: u64, mappings: &Mappings) -> bool {
+    let having = |flag: u32| segments.iter().find(|s| s.kind == elf::PT_LOAD && s.flags & flag != 0);
+    let mapped = |s: &Segment| s.place(slide).and_then(|p| mappings.find(p.0));
+    match (having(elf::PF_X), having(elf::PF_W)) {
+        (Some(code), _) => mapped(code).is_some_and(|m| m.perms.x),
+        (None, Some(data)) => mapped(data).is_some_and(|m| m.perms.private),
+        (None, None) => false,
+    }
+}
+
+fn find_build_id(memory: &dyn Memory, segments: &[Segment], slide: u64) -> Option<Vec<u8>> {
+    let notes = segments.iter().filter(|s| s.kind == elf::PT_NOTE && s.in_memory <= 0x10000);
+    notes.into_iter().find_map(|s| {
+        let mut bytes = vec![0; s.in_memory as usize];
+        memory.read(s.place(slide)?.0, &mut bytes).ok()?;
+        build_id(&bytes)
+    })
 }
 
 /// The program headers of the 64-bit x86 file whose first byte is at `start`.
@@ -184,5 +211,30 @@ mod tests {
         assert_eq!(libc.symbol("getpid"), Some(libc::getpid as *const () as u64));
         assert!(libc.build_id.as_ref().is_some_and(|b| b.len() >= 8));
         assert!(!libc.data.is_empty());
+    }
+
+    use crate::ImageBuilder;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn damaged_headers_in_memory_are_no_harm(
+            changes in prop::collection::vec((0..1024usize, any::<u8>()), 0..60),
+            sections in prop::collection::vec(any::<u64>(), 0..64),
+        ) {
+            let mut bytes = std::fs::read("/proc/self/exe").unwrap();
+            bytes.truncate(0x4000);
+            changes.iter().filter(|c| c.0 > 18).for_each(|&(at, b)| bytes[at] = b);
+            sections.iter().enumerate().for_each(|(i, w)| bytes[0x1000 + i * 8..][..8].copy_from_slice(&w.to_le_bytes()));
+            let mut image = ImageBuilder::with_room(0x4000).unwrap();
+            image.add_all(&[(0x10000, 0x14000)], |room| { room.copy_from_slice(&bytes); Vec::new() });
+            let image = image.finish();
+            if let Some(segments) = program_headers(&image, 0x10000) {
+                let _ = find_build_id(&image, &segments, 0x10000);
+                let _ = is_loaded(&segments, 0x10000, &Mappings::parse("10000-14000 r-xp 0 0:0 0\n"));
+            }
+            let place = Place { start: 0x10000, end: 0x14000, slide: 0x10000 };
+            let _ = dynamic::exported(&image, &place, 0x11000);
+        }
     }
 }

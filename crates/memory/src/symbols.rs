@@ -38,7 +38,7 @@ pub(crate) struct Symbol {
 
 /// A symbol table and its names.
 #[derive(Debug, Default)]
-struct Table {
+pub(crate) struct Table {
     symbols: Vec<Symbol>,
     names: Vec<u8>,
 }
@@ -47,7 +47,7 @@ struct Table {
 #[derive(Debug)]
 pub(crate) struct SymbolFile {
     pub build_id: Option<Vec<u8>>,
-    file: File,
+    file: Option<File>,
     sections: Vec<Section>,
     exported: OnceLock<Table>,
     all: OnceLock<Table>,
@@ -66,12 +66,24 @@ impl SymbolFile {
         let build_id = notes.find_map(|s| build_id(&read_at(&file, s.offset, s.size.min(0x10000))?));
         Some(SymbolFile {
             build_id,
-            file,
+            file: Some(file),
             sections,
             exported: OnceLock::new(),
             all: OnceLock::new(),
             by_address: OnceLock::new(),
         })
+    }
+
+    /// Whether the file itself tells what it exports.
+    pub fn tells_exports(&self) -> bool {
+        self.sections.iter().any(|s| s.kind == elf::SHT_DYNSYM)
+    }
+
+    /// With the exported symbols as they were found elsewhere.
+    pub fn with_exports(file: Option<SymbolFile>, table: Table) -> SymbolFile {
+        let (build_id, sections, file) = file.map_or_else(Default::default, |f| (f.build_id, f.sections, f.file));
+        let (all, by_address) = (OnceLock::new(), OnceLock::new());
+        SymbolFile { build_id, file, sections, exported: OnceLock::from(table), all, by_address }
     }
 
     /// Address and size of a section that is loaded.
@@ -131,13 +143,19 @@ impl SymbolFile {
     fn table(&self, kind: u32) -> Option<Table> {
         let section = self.sections.iter().find(|s| s.kind == kind)?;
         let names = self.sections.get(section.link as usize)?;
-        let rows = read_at(&self.file, section.offset, section.size)?;
-        let names = read_at(&self.file, names.offset, names.size)?;
-        Some(Table { symbols: rows.chunks_exact(24).filter_map(symbol).collect(), names })
+        let file = self.file.as_ref()?;
+        let rows = read_at(file, section.offset, section.size)?;
+        let names = read_at(file, names.offset, names.size)?;
+        Some(Table::new(&rows, names))
     }
 }
 
 impl Table {
+    /// From records of 24 bytes.
+    pub fn new(rows: &[u8], names: Vec<u8>) -> Table {
+        Table { symbols: rows.chunks_exact(24).filter_map(symbol).collect(), names }
+    }
+
     fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Symbol> + 'a {
         let same = move |s: &&Symbol| {
             let at = s.name as usize;
@@ -214,4 +232,84 @@ fn read_at(file: &File, offset: u64, size: u64) -> Option<Vec<u8>> {
     let mut bytes = vec![0; size as usize];
     file.read_exact_at(&mut bytes, offset).ok()?;
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamic::{Place, exported};
+    use crate::{Module, Process, modules};
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn library() -> (Process, Module) {
+        let me = Process::open(std::process::id() as i32).unwrap();
+        let all = modules(&me, &me.mappings().unwrap());
+        let m = all.into_iter().find(|m| m.path.contains("/libgcc_s")).expect("this program loads libgcc_s");
+        (me, m)
+    }
+
+    fn sorted(t: &Table) -> Vec<(String, u64, u64)> {
+        let name = |s: &Symbol| String::from_utf8_lossy(t.name(s)).into_owned();
+        let mut all: Vec<_> = t.symbols.iter().map(|s| (name(s), s.address, s.size)).collect();
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn memory_tells_the_same_exports_as_the_file() {
+        let (me, m) = library();
+        let file = SymbolFile::read(File::open(&m.path).unwrap()).unwrap();
+        let section = m.section(".dynamic").unwrap().0;
+        let place = Place { start: m.start, end: m.end, slide: m.slide };
+        let found = exported(&me, &place, section).unwrap();
+        assert!(file.tells_exports() && found.symbols.len() > 50);
+        assert_eq!(sorted(&found), sorted(file.exported()));
+        let alone = SymbolFile::with_exports(None, found);
+        let name = "_Unwind_Backtrace";
+        assert_eq!(alone.find(name).next(), file.find(name).next());
+        assert!(alone.section(".text").is_none());
+    }
+
+    /// Ask all there is to ask.
+    fn exercise(bytes: &[u8]) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        let Some(f) = SymbolFile::read(file) else { return };
+        let _ = (f.section(".text"), f.find("_Unwind_Backtrace").count(), f.find("").count());
+        for address in [0, 1, 0x2000, u64::MAX] {
+            let _ = f.at(address);
+        }
+        f.exported().symbols.iter().take(50).for_each(|s| drop(f.at(s.address)));
+    }
+
+    fn small_library() -> Vec<u8> {
+        std::fs::read(library().1.path).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn a_damaged_file_is_read_without_harm(
+            cut in 0.0..1.2f64,
+            header in prop::collection::vec((0..64usize, any::<u8>()), 0..4),
+            tail in prop::collection::vec((0..4096usize, any::<u8>()), 0..40),
+        ) {
+            let mut bytes = small_library();
+            let length = bytes.len();
+            // the section table lies at the end
+            tail.iter().for_each(|&(at, b)| bytes[length - 1 - at] = b);
+            header.iter().filter(|h| h.0 > 18).for_each(|&(at, b)| bytes[at] = b);
+            bytes.truncate((length as f64 * cut) as usize);
+            exercise(&bytes);
+        }
+
+        #[test]
+        fn garbage_behind_the_first_bytes_of_a_file_is_no_harm(rest in prop::collection::vec(any::<u8>(), 0..2000)) {
+            let mut bytes = small_library();
+            bytes.truncate(20);
+            bytes.extend(rest);
+            exercise(&bytes);
+        }
+    }
 }

@@ -50,7 +50,7 @@ fn captures_for_ever() {
 fn end_at_some_moment(target: &Target, signal: Signal, moment: u64) -> bool {
     let mut child = Target::start(&mut again("captures_for_ever", target.pid()));
     let held = || states(target.pid()).iter().any(|s| s.1 != 0);
-    if moment % 2 == 0 {
+    if moment.is_multiple_of(2) {
         while !held() {
             assert!(child.runs(), "the capturing child ended by itself");
         }
