@@ -86,7 +86,7 @@ pub(crate) fn search(
             progress.check()?;
             progress.done(n.0 as u64);
         }
-        if search.index[n.index()] == UNSEEN {
+        if search.open.contains(n) && search.index[n.index()] == UNSEEN {
             search.from(graph, n.0, &edge);
         }
     }
@@ -96,7 +96,7 @@ pub(crate) fn search(
 /// Not visited yet.
 const UNSEEN: u32 = 0;
 /// On no cycle, or not part of the search.
-const DONE: u32 = u32::MAX;
+const DONE: u32 = Components::NONE;
 
 /// An object whose references are being followed.
 struct Visit {
@@ -113,6 +113,9 @@ struct Visit {
 /// while an object is open, then sinks to the lowest it reaches; a finished
 /// cyclic component's number, counted down from the top, once it is closed.
 struct Search {
+    /// Objects that may still turn out to be on a cycle.  Most references lead to
+    /// one that is not, and one bit is likelier to be near than a number.
+    open: NodeSet,
     index: Vec<u32>,
     /// Closed objects that wait for the root of their component.
     waiting: Vec<u32>,
@@ -123,14 +126,15 @@ struct Search {
 
 impl Search {
     fn new(graph: &Graph, node: impl Fn(NodeId) -> bool) -> Search {
-        let index = graph.nodes().map(|n| {
-            let open = !graph.edge_range(n).is_empty() && node(n);
-            if open { UNSEEN } else { DONE }
-        });
-        Search { index: index.collect(), waiting: Vec::new(), path: Vec::new(), next_index: 1, components: 0 }
+        let mut open = NodeSet::new(graph.len());
+        for n in graph.nodes().filter(|&n| !graph.edge_range(n).is_empty() && node(n)) {
+            open.insert(n);
+        }
+        let index = vec![UNSEEN; graph.len()];
+        Search { open, index, waiting: Vec::new(), path: Vec::new(), next_index: 1, components: 0 }
     }
 
-    fn open(&mut self, graph: &Graph, node: u32) {
+    fn visit(&mut self, graph: &Graph, node: u32) {
         self.index[node as usize] = self.next_index;
         self.path.push(Visit {
             node,
@@ -143,7 +147,7 @@ impl Search {
 
     fn from(&mut self, graph: &Graph, start: u32, edge: &impl Fn(usize) -> bool) {
         let (first, targets, tags) = (graph.first_edges(), graph.targets(), graph.tags());
-        self.open(graph, start);
+        self.visit(graph, start);
         while let Some(visit) = self.path.last_mut() {
             let end = first[visit.node as usize + 1];
             let mut lowest = self.index[visit.node as usize];
@@ -151,10 +155,10 @@ impl Search {
             while visit.next < end {
                 let e = visit.next as usize;
                 visit.next += 1;
-                if !is_strong(tags[e]) || !edge(e) {
+                let to = targets[e];
+                if !self.open.contains(NodeId(to)) || !is_strong(tags[e]) || !edge(e) {
                     continue;
                 }
-                let to = targets[e];
                 let there = self.index[to as usize];
                 if there == UNSEEN {
                     // Seen again when `to` is closed, by then with its number.
@@ -167,7 +171,7 @@ impl Search {
             }
             self.index[visit.node as usize] = lowest;
             match deeper {
-                Some(to) => self.open(graph, to),
+                Some(to) => self.visit(graph, to),
                 None => self.close(),
             }
         }
@@ -184,7 +188,7 @@ impl Search {
         let top = self.waiting.last().map(|&w| self.index[w as usize]);
         let alone = top.is_none_or(|t| t < visit.born);
         if alone && !visit.refers_to_itself {
-            self.index[visit.node as usize] = DONE;
+            self.open.remove(NodeId(visit.node));
             self.next_index -= 1;
             return;
         }
@@ -204,24 +208,25 @@ impl Search {
 
     /// Sorts the members by component.
     fn finish(self, graph: &Graph) -> Components {
-        let Search { index: mut of, components: count, .. } = self;
+        let Search { open, index, components: count, .. } = self;
         let mut first = vec![0u32; count as usize + 1];
-        for c in of.iter_mut().filter(|c| **c != DONE) {
-            *c = DONE - 1 - *c;
-            first[*c as usize + 1] += 1;
+        let mut of = vec![Components::NONE; graph.len()];
+        for n in open.iter() {
+            let c = DONE - 1 - index[n.index()];
+            of[n.index()] = c;
+            first[c as usize + 1] += 1;
         }
+        drop(index);
         let largest = first.iter().copied().max().unwrap_or(0);
         for i in 1..first.len() {
             first[i] += first[i - 1];
         }
         let mut at = first.clone();
         let mut members = vec![NodeId(0); first[count as usize] as usize];
-        for n in graph.nodes() {
-            let c = of[n.index()];
-            if c != Components::NONE {
-                members[at[c as usize] as usize] = n;
-                at[c as usize] += 1;
-            }
+        for n in open.iter() {
+            let c = of[n.index()] as usize;
+            members[at[c] as usize] = n;
+            at[c] += 1;
         }
         Components {
             component_of: of,

@@ -161,7 +161,7 @@ fn garbage_shapes(
         }
         let members = knots.members(knot);
         let inside = |n: NodeId| knots.of(n) == Some(knot);
-        let Some(row) = rows.knot(reader.cycles(members, inside, |_| true)) else {
+        let Some(row) = rows.knot(reader, members, inside, |_| true) else {
             continue;
         };
         stack.extend(members);

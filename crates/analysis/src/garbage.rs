@@ -4,7 +4,7 @@
 //! what falls with it.  It trusts only exact references when it accuses.
 
 use serde::Serialize;
-use undying_graph::{Cancelled, Graph, NodeId, Progress, RootKind, Snapshot};
+use undying_graph::{Cancelled, Flags, Graph, NodeId, Progress, RootKind, Snapshot};
 
 use crate::NodeSet;
 use crate::refcounts::{Refcounts, is_exact, is_strong};
@@ -30,8 +30,8 @@ pub struct Garbage {
 
 /// Finds the dead.  Alive is what an outside reference holds (a count left over
 /// once the exact references of collectable objects are subtracted), every
-/// root, every immortal object, and all they reach over any strong reference,
-/// guesses included.  A word on a C stack proves nothing beyond the count: what
+/// root, every immortal or frozen object, every object that is counted too often
+/// or too rarely, and all they reach over any strong reference, guesses included.  A word on a C stack proves nothing beyond the count: what
 /// a stack owns is left over already, and a stale word must not hide a cycle.
 pub fn garbage(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress) -> Result<Garbage, Cancelled> {
     let graph = &snapshot.graph;
@@ -42,14 +42,14 @@ pub fn garbage(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress)
     for n in counts.candidates.iter().filter(|&n| !alive.contains(n)) {
         dead.insert(n);
     }
-    fell_with(graph, &mut dead, &pinned);
+    fell_with(graph, &mut dead, &pinned, &counts.guessed);
     let mut answer =
         Garbage { objects: dead.len() as u64, deficits: counts.deficit.len() as u64, ..Garbage::default() };
     for n in dead.iter() {
         let flags = graph.flags(n);
         answer.bytes = answer.bytes.saturating_add(graph.shallow_bytes(n));
-        answer.tracked += flags.has(undying_graph::Flags::GC_TRACKED) as u64;
-        answer.old += !flags.has(undying_graph::Flags::YOUNG) as u64;
+        answer.tracked += flags.has(Flags::GC_TRACKED) as u64;
+        answer.old += !flags.has(Flags::YOUNG) as u64;
     }
     answer.dead = dead;
     Ok(answer)
@@ -72,25 +72,31 @@ fn pinned(snapshot: &Snapshot, counts: &Refcounts) -> NodeSet {
     pinned
 }
 
-/// All that is alive among what the living reach.
+/// All that is alive: the seeds and what they reach.  One sweep upwards in
+/// address order, so that memory is mostly read in order; what lies below the
+/// sweep waits on a stack.
 fn reach(graph: &Graph, counts: &Refcounts, pinned: &NodeSet, progress: &dyn Progress) -> Result<NodeSet, Cancelled> {
     let mut alive = NodeSet::new(graph.len());
-    let mut stack: Vec<u32> = Vec::new();
+    let frozen = graph.nodes().filter(|&n| graph.flags(n).has(Flags::FROZEN));
+    for seed in counts.left_over.iter().chain(counts.excess.iter()).chain(pinned.iter()).chain(frozen) {
+        alive.insert(seed);
+    }
+    let mut below: Vec<NodeId> = Vec::new();
     let (targets, tags) = (graph.targets(), graph.tags());
-    let mut steps = 0u64;
-    for seed in counts.left_over.iter().chain(pinned.iter()) {
-        if alive.insert(seed) {
-            stack.push(seed.0);
+    for sweep in graph.nodes() {
+        if sweep.0 & 0xffff == 0 {
+            progress.check()?;
+            progress.done(sweep.0 as u64);
         }
-        while let Some(n) = stack.pop() {
-            steps += 1;
-            if steps & 0xffff == 0 {
-                progress.check()?;
-                progress.done(steps);
-            }
-            for e in graph.edge_range(NodeId(n)) {
-                if is_strong(tags[e]) && alive.insert(NodeId(targets[e])) {
-                    stack.push(targets[e]);
+        if !alive.contains(sweep) {
+            continue;
+        }
+        below.push(sweep);
+        while let Some(n) = below.pop() {
+            for e in graph.edge_range(n) {
+                let to = NodeId(targets[e]);
+                if is_strong(tags[e]) && alive.insert(to) && to <= sweep {
+                    below.push(to);
                 }
             }
         }
@@ -99,8 +105,8 @@ fn reach(graph: &Graph, counts: &Refcounts, pinned: &NodeSet, progress: &dyn Pro
 }
 
 /// Adds what the dead alone hold: objects whose whole count is exact references
-/// from the dead, again and again.
-fn fell_with(graph: &Graph, dead: &mut NodeSet, pinned: &NodeSet) {
+/// from the dead and that no guess points to, again and again.
+fn fell_with(graph: &Graph, dead: &mut NodeSet, pinned: &NodeSet, guessed: &NodeSet) {
     if dead.is_empty() {
         return;
     }
@@ -117,7 +123,8 @@ fn fell_with(graph: &Graph, dead: &mut NodeSet, pinned: &NodeSet) {
                 continue;
             };
             *found = found.saturating_add(1);
-            if graph.refcount(to) == Some(*found as u64) && !pinned.contains(to) && dead.insert(to) {
+            let falls = graph.refcount(to) == Some(*found as u64) && !pinned.contains(to) && !guessed.contains(to);
+            if falls && dead.insert(to) {
                 stack.push(to.0);
             }
         }

@@ -38,6 +38,17 @@ impl NodeSet {
         new
     }
 
+    /// Takes the object out; whether it was there.
+    #[inline]
+    pub fn remove(&mut self, n: NodeId) -> bool {
+        let was = self.contains(n);
+        if was {
+            self.words[n.index() >> 6] &= !(1u64 << (n.0 & 63));
+            self.count -= 1;
+        }
+        was
+    }
+
     /// How many objects are in it.
     pub fn len(&self) -> usize {
         self.count
@@ -71,6 +82,9 @@ mod tests {
             let inside = n < 130;
             assert_eq!(set.insert(NodeId(n)), inside && twin.insert(n));
             assert_eq!(set.contains(NodeId(n)), inside);
+        }
+        for n in [63u32, 2, 4_000_000_000, 129] {
+            assert_eq!(set.remove(NodeId(n)), twin.remove(&n));
         }
         assert_eq!(set.len(), twin.len());
         let got: Vec<u32> = set.iter().map(|n| n.0).collect();

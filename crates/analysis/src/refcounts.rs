@@ -2,6 +2,7 @@
 //! beside the references that the capture found.  Says who has something left
 //! over and who has too little; draws no conclusion (garbage.rs and paths.rs do).
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use undying_graph::{Cancelled, Certainty, Flags, Graph, NodeId, Progress, RootKind, Snapshot};
 
@@ -39,6 +40,8 @@ pub struct Refcounts {
     pub excess: NodeSet,
     /// Objects with more exactly known references than counted.
     pub deficit: NodeSet,
+    /// Objects that a guess points to.
+    pub guessed: NodeSet,
     /// How many of each.
     pub totals: RefcountTotals,
 }
@@ -69,16 +72,19 @@ pub(crate) fn is_candidate(graph: &Graph, n: NodeId) -> bool {
     flags.has(Flags::GC_TRACKED) && !flags.has(Flags::FROZEN) && graph.refcount(n) != Some(0)
 }
 
-/// References found to one object.
-#[derive(Clone, Copy, Default)]
+/// References found, by what they point to.
 struct Found {
-    from_candidates: u32,
-    from_others: u32,
-    guessed: u32,
+    /// Exactly known ones.
+    exact: Vec<u32>,
+    /// Of them: to candidates and not from one.  Few: what is not collectable
+    /// rarely holds what is.
+    from_others: FxHashMap<u32, u32>,
+    /// Guesses.
+    guessed: FxHashMap<u32, u32>,
 }
 
 /// Compares every object's reference count with the references found.
-/// 12 bytes an object while it runs, four bits after.
+/// 4 bytes an object while it runs, five bits after.
 pub fn refcounts(snapshot: &Snapshot, progress: &dyn Progress) -> Result<Refcounts, Cancelled> {
     let graph = &snapshot.graph;
     progress.phase("counting references", graph.len() as u64);
@@ -92,6 +98,7 @@ pub fn refcounts(snapshot: &Snapshot, progress: &dyn Progress) -> Result<Refcoun
         left_over: NodeSet::new(graph.len()),
         excess: NodeSet::new(graph.len()),
         deficit: NodeSet::new(graph.len()),
+        guessed: NodeSet::new(graph.len()),
         candidates,
         totals: RefcountTotals::default(),
     };
@@ -101,7 +108,7 @@ pub fn refcounts(snapshot: &Snapshot, progress: &dyn Progress) -> Result<Refcoun
         while roots.next_if_eq(&n.0).is_some() {
             from_roots += 1;
         }
-        answer.judge(graph, n, found[n.index()], from_roots);
+        answer.judge(graph, n, &found, from_roots);
     }
     Ok(answer)
 }
@@ -116,37 +123,43 @@ fn counted_roots(snapshot: &Snapshot) -> Vec<u32> {
     nodes
 }
 
-fn count(graph: &Graph, candidates: &NodeSet, progress: &dyn Progress) -> Result<Vec<Found>, Cancelled> {
+fn count(graph: &Graph, candidates: &NodeSet, progress: &dyn Progress) -> Result<Found, Cancelled> {
     let (targets, tags) = (graph.targets(), graph.tags());
-    let mut found = vec![Found::default(); graph.len()];
+    let mut exact = vec![0u32; graph.len()];
+    let (mut from_others, mut guessed) = (FxHashMap::default(), FxHashMap::default());
     for n in graph.nodes() {
         if n.0 & 0xffff == 0 {
             progress.check()?;
             progress.done(n.0 as u64);
         }
         let candidate = candidates.contains(n);
-        for e in graph.edge_range(n) {
-            let Some(to) = found.get_mut(targets[e] as usize) else {
+        for e in graph.edge_range(n).filter(|&e| is_strong(tags[e])) {
+            let to = targets[e];
+            if !is_exact(tags[e]) {
+                *guessed.entry(to).or_default() += 1;
                 continue;
-            };
-            match (is_strong(tags[e]), is_exact(tags[e])) {
-                (false, _) => {}
-                (true, false) => to.guessed += 1,
-                (true, true) if candidate => to.from_candidates += 1,
-                (true, true) => to.from_others += 1,
+            }
+            exact[to as usize] += 1;
+            if !candidate && candidates.contains(NodeId(to)) {
+                *from_others.entry(to).or_default() += 1;
             }
         }
     }
-    Ok(found)
+    Ok(Found { exact, from_others, guessed })
 }
 
 impl Refcounts {
-    fn judge(&mut self, graph: &Graph, n: NodeId, found: Found, from_roots: u64) {
+    fn judge(&mut self, graph: &Graph, n: NodeId, found: &Found, from_roots: u64) {
+        let few = |map: &FxHashMap<u32, u32>| map.get(&n.0).copied().unwrap_or(0) as u64;
+        let guessed = if found.guessed.is_empty() { 0 } else { few(&found.guessed) };
+        if guessed > 0 {
+            self.guessed.insert(n);
+        }
         let Some(counted) = graph.refcount(n) else {
             return;
         };
-        let exact = found.from_candidates as u64 + found.from_others as u64;
-        let all = exact + found.guessed as u64 + from_roots;
+        let exact = found.exact[n.index()] as u64;
+        let all = exact + guessed + from_roots;
         let totals = &mut self.totals;
         totals.mortal += 1;
         if counted == 0 && exact == 0 {
@@ -163,7 +176,7 @@ impl Refcounts {
             totals.excess_references = totals.excess_references.saturating_add(counted - all);
             self.excess.insert(n);
         }
-        if self.candidates.contains(n) && counted > found.from_candidates as u64 {
+        if self.candidates.contains(n) && counted > exact - few(&found.from_others).min(exact) {
             self.left_over.insert(n);
         }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use proptest::prelude::*;
 use undying_analysis::{Garbage, garbage, refcounts};
-use undying_graph::{Certainty, Flags, NodeId, RootKind, Silent, Snapshot};
+use undying_graph::{Certainty, Edge, Flags, NodeId, RootKind, Silent, Snapshot};
 use world::{Form, World, any_snapshot};
 
 fn find(s: &Snapshot) -> Garbage {
@@ -36,8 +36,16 @@ fn naive(s: &Snapshot) -> BTreeSet<NodeId> {
         None => true,
         Some(r) => rooted(n) || r < found(n),
     };
-    let mut alive: BTreeSet<NodeId> =
-        g.nodes().filter(|&n| pinned(n) || gc_refs.get(&n).is_some_and(|&r| r > 0)).collect();
+    let counts = |kind| !matches!(kind, RootKind::Module | RootKind::Immortal | RootKind::Interned | RootKind::Native);
+    let excess = |n: NodeId| {
+        let edges = g.nodes().flat_map(|m| g.edges(m)).filter(|e| e.is_strong() && e.target == n).count();
+        let roots = s.roots.iter().filter(|r| r.node == n && counts(r.kind)).count();
+        g.refcount(n).is_some_and(|r| r > (edges + roots) as u64)
+    };
+    let frozen = |n: NodeId| g.flags(n).has(Flags::FROZEN);
+    let left_over = |n: NodeId| gc_refs.get(&n).is_some_and(|&r| r > 0);
+    let seed = |n: &NodeId| pinned(*n) || left_over(*n) || frozen(*n) || excess(*n);
+    let mut alive: BTreeSet<NodeId> = g.nodes().filter(seed).collect();
     loop {
         let reached: BTreeSet<NodeId> =
             alive.iter().flat_map(|&n| g.edges(n)).filter(|e| e.is_strong()).map(|e| e.target).collect();
@@ -50,8 +58,16 @@ fn naive(s: &Snapshot) -> BTreeSet<NodeId> {
     let mut dead: BTreeSet<NodeId> = candidates.difference(&alive).copied().collect();
     loop {
         let held_by_dead = |n: NodeId| dead.iter().flat_map(|&d| exact(d)).filter(|e| e.target == n).count() as u64;
+        let guessed = |n: NodeId| {
+            let guess = |e: &Edge| e.is_strong() && e.certainty == Certainty::Conservative && e.target == n;
+            g.nodes().flat_map(|m| g.edges(m)).any(|e| guess(&e))
+        };
         let falls = |n: NodeId| {
-            !dead.contains(&n) && !pinned(n) && held_by_dead(n) > 0 && g.refcount(n) == Some(held_by_dead(n))
+            !dead.contains(&n)
+                && !pinned(n)
+                && !guessed(n)
+                && held_by_dead(n) > 0
+                && g.refcount(n) == Some(held_by_dead(n))
         };
         let more: Vec<NodeId> = g.nodes().filter(|&n| falls(n)).collect();
         if more.is_empty() {

@@ -36,7 +36,7 @@ pub(super) fn shapes(
         }
         count += 1;
         let inside = |n: NodeId| knots.of(n) == Some(knot);
-        if let Some(row) = rows.knot(reader.cycles(members, inside, edge)) {
+        if let Some(row) = rows.knot(reader, members, inside, edge) {
             members.iter().for_each(|&n| rows.object(row, snapshot, n, true));
         }
     }

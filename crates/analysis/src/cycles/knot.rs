@@ -1,7 +1,7 @@
 //! One knot (objects that all reach each other): the short cycles in it, the
 //! most telling first.  Knows nothing of life and death.
 
-use undying_graph::{NodeId, Snapshot};
+use undying_graph::{Detail, Flags, NodeId, Snapshot};
 
 use super::shape::{self, Telling};
 use super::shortest::Finder;
@@ -53,6 +53,46 @@ impl<'a> Reader<'a> {
         found
     }
 
+    /// A number that two small knots share when they are built alike: the same
+    /// classes hold the same classes under the same names, seen from each object
+    /// two references far.  `None` for a large knot.
+    pub(super) fn likeness(
+        &mut self,
+        members: &[NodeId],
+        inside: impl Fn(NodeId) -> bool,
+        edge: impl Fn(usize) -> bool,
+    ) -> Option<u64> {
+        if members.len() > SMALL {
+            return None;
+        }
+        let graph = &self.snapshot.graph;
+        let mut edges: Vec<(usize, usize, u64)> = Vec::new();
+        for (i, &n) in members.iter().enumerate() {
+            for e in graph.edge_range(n).filter(|&e| edge(e)) {
+                let held = graph.edge(e);
+                if !held.is_strong() || !inside(held.target) {
+                    continue;
+                }
+                let label = if let Detail::Label(l) = held.detail { l.0 } else { 0 };
+                let to = members.binary_search(&held.target).ok()?;
+                edges.push((i, to, mix(held.kind as u64, label as u64)));
+            }
+        }
+        let color = |n: &NodeId| mix(graph.type_id(*n).0 as u64, graph.flags(*n).has(Flags::CLASS) as u64);
+        let mut colors: Vec<u64> = members.iter().map(color).collect();
+        for _ in 0..2 {
+            let mut next = colors.clone();
+            for &(from, to, name) in &edges {
+                let both = mix(mix(colors[from], name), colors[to]);
+                next[from] = next[from].wrapping_add(mix(both, 1));
+                next[to] = next[to].wrapping_add(mix(both, 2));
+            }
+            colors = next.into_iter().map(|c| mix(c, 3)).collect();
+        }
+        let all = colors.iter().fold(members.len() as u64, |sum, &c| sum.wrapping_add(mix(c, 4)));
+        Some(all)
+    }
+
     /// The objects from which to search: those that tell most; in a large knot
     /// one of each class.
     fn starts(&self, members: &[NodeId]) -> Vec<NodeId> {
@@ -76,4 +116,10 @@ impl<'a> Reader<'a> {
         starts.truncate(STARTS);
         starts
     }
+}
+
+/// Two numbers to one, well stirred.
+fn mix(a: u64, b: u64) -> u64 {
+    let product = (a ^ 0x9e37_79b9_7f4a_7c15) as u128 * ((b ^ 0xd1b5_4a32_d192_ed03) as u128 | 1);
+    (product as u64 ^ (product >> 64) as u64).wrapping_add(a.rotate_left(29))
 }

@@ -29,11 +29,33 @@ struct Row {
 pub(super) struct Rows {
     rows: Vec<Row>,
     by_key: FxHashMap<Box<[StepKey]>, usize>,
+    by_likeness: FxHashMap<u64, usize>,
 }
 
 impl Rows {
-    /// Enters a knot whose cycles were found; the number of its row.
-    pub(super) fn knot(&mut self, cycles: Vec<Vec<Step>>) -> Option<usize> {
+    /// Enters a knot; the number of its row, `None` when no cycle was found in
+    /// it.  Small knots that are built alike are searched once.
+    pub(super) fn knot(
+        &mut self,
+        reader: &mut Reader,
+        members: &[NodeId],
+        inside: impl Fn(NodeId) -> bool,
+        edge: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let likeness = reader.likeness(members, &inside, &edge);
+        if let Some(&row) = likeness.and_then(|l| self.by_likeness.get(&l)) {
+            self.rows[row].count += 1;
+            return Some(row);
+        }
+        let row = self.cycles(reader.cycles(members, inside, edge))?;
+        if let Some(likeness) = likeness {
+            self.by_likeness.insert(likeness, row);
+        }
+        Some(row)
+    }
+
+    /// Enters a knot whose cycles were found.
+    fn cycles(&mut self, cycles: Vec<Vec<Step>>) -> Option<usize> {
         let key = shape::key(cycles.first()?);
         let next = self.rows.len();
         let row = *self.by_key.entry(key).or_insert(next);
