@@ -236,7 +236,8 @@ impl Out for FrameOut<'_, '_> {
         };
         let label = format!("{} · {what}", self.name);
         let certain = certainty != Certainty::Conservative;
-        self.found.push(Held { target, kind: RootKind::Frame, label, certain });
+        let kind = if certain { RootKind::Frame } else { RootKind::Stack };
+        self.found.push(Held { target, kind, label, certain });
     }
 
     fn owns_keys(&mut self, _keys: u64, _owner: u64, _strong: bool) -> bool {
