@@ -54,7 +54,7 @@ fn service(objects: usize) -> Snapshot {
     let labels: Vec<LabelId> = ["__dict__", "name", "orders", "user", "index", "other"].map(|l| b.label(l)).to_vec();
     for (i, name) in CLASSES.iter().enumerate() {
         let t = b.add_type(name);
-        b.tail_mut().types[t.index()].origin = if i < 3 || i > 5 { Origin::Builtin } else { Origin::Program };
+        b.tail_mut().types[t.index()].origin = if (3..=5).contains(&i) { Origin::Program } else { Origin::Builtin };
     }
     let mut heap = Heap { class: Vec::new(), out: Vec::new() };
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
