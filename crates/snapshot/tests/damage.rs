@@ -68,15 +68,15 @@ fn every_truncation_is_an_error() {
 }
 
 #[test]
-fn every_flipped_bit_is_survived() {
+fn a_flipped_bit_in_any_byte_is_survived() {
     let dir = tempfile::tempdir().unwrap();
     let dest = small(dir.path());
     for file in FILES {
         let path = dest.join(file);
         let whole = fs::read(&path).unwrap();
-        for bit in 0..whole.len() * 8 {
+        for at in 0..whole.len() {
             let mut bytes = whole.clone();
-            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes[at] ^= 1 << (heaps::mix(at as u64) % 8);
             fs::write(&path, &bytes).unwrap();
             if let Ok(s) = read(&dest, &Silent) {
                 is_sound(&s);

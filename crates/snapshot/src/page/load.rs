@@ -48,7 +48,7 @@ pub(crate) struct Rows {
     pub count: usize,
     /// 1 or 0 a row; empty where every row has a value.
     pub present: Vec<u8>,
-    /// INT32 values, or a text's place in the dictionary.
+    /// INT32 values, 0 or 1 for a truth value, or a text's place in the dictionary.
     pub narrow: Vec<u32>,
     /// INT64 values.
     pub wide: Vec<u64>,
@@ -219,6 +219,8 @@ impl Loader {
                 take_places(bytes, count, dictionary.wide.len(), &mut self.places)?;
                 rows.wide.extend(self.places.iter().map(|&p| dictionary.wide[p as usize]));
             }
+            (Type::BOOLEAN, Coding::Plain) => plain_bits(bytes, count, &mut rows.narrow).ok_or(cut)?,
+            (Type::BOOLEAN, _) => return Err(Trouble::Unknown),
             (_, Coding::Places) => take_places(bytes, count, dictionary.ends.len(), &mut rows.narrow)?,
             (_, Coding::Plain) => {
                 let first = dictionary.ends.len();
@@ -273,6 +275,7 @@ pub(crate) fn survey(chunk: &[u8], about: About) -> Result<()> {
                 known &= match about.physical {
                     Type::INT32 | Type::INT64 => coding.is_some(),
                     Type::BYTE_ARRAY => matches!(coding, Some(Coding::Places | Coding::Plain)),
+                    Type::BOOLEAN => coding == Some(Coding::Plain),
                     _ => false,
                 };
             }
@@ -309,6 +312,12 @@ fn take_places(bytes: &[u8], count: usize, len: usize, places: &mut Vec<u32>) ->
         most if most < len => Ok(()),
         _ => Err("a place past the end of the dictionary".into()),
     }
+}
+
+fn plain_bits(bytes: &[u8], count: usize, out: &mut Vec<u32>) -> Option<()> {
+    let bits = bytes.get(..count.div_ceil(8))?.iter().flat_map(|byte| (0..8).map(move |bit| (byte >> bit & 1) as u32));
+    out.extend(bits.take(count));
+    Some(())
 }
 
 fn plain_narrow(bytes: &[u8], count: usize, out: &mut Vec<u32>) -> Option<()> {

@@ -31,6 +31,8 @@ pub(super) enum Want {
     Wide,
     /// Texts.
     Text,
+    /// Truth values.
+    Truth,
 }
 
 /// One open table.
@@ -111,16 +113,10 @@ impl Open {
         Ok(at)
     }
 
-    /// A whole column of one row group through the stock readers.
-    pub fn column(&self, group: usize, name: &str) -> Result<Column> {
-        let at = self.find(name)?;
-        let nullable = self.reader.metadata().file_metadata().schema_descr().column(at).max_def_level() == 1;
-        let mut chunk = Vec::new();
-        self.read_chunk(group, at, &mut chunk)?;
-        match crate::page::load::survey(&chunk, self.about(group, at)) {
-            Ok(()) | Err(Trouble::Unknown) => {}
-            Err(Trouble::Bad(why)) => return Err(self.damaged(format_args!("column {name}: {why}"))),
-        }
+    /// A whole column of one row group through the stock readers, after a survey
+    /// of its pages.
+    fn stock(&self, group: usize, at: usize) -> Result<Column> {
+        let nullable = self.about(group, at).nullable;
         guarded(self.table, || {
             let reader = self.reader.get_row_group(group)?.get_column_reader(at)?;
             read_column(reader, self.rows(group), nullable)
@@ -141,6 +137,7 @@ impl Open {
         let about = self.about(group, at);
         let fits = match want {
             Want::Text => about.physical == Type::BYTE_ARRAY,
+            Want::Truth => about.physical == Type::BOOLEAN,
             Want::Narrow | Want::Wide => matches!(about.physical, Type::INT32 | Type::INT64),
         };
         if !fits {
@@ -171,7 +168,7 @@ impl Open {
             Err(Trouble::Unknown) => {
                 let dictionary = &mut loader.dictionary;
                 dictionary.clear();
-                whole(self.column(group, name)?, rows, dictionary);
+                whole(self.stock(group, at)?, rows, dictionary);
                 hand(rows, dictionary)
             }
             Err(Trouble::Bad(why)) => Err(why),
@@ -245,7 +242,10 @@ fn whole(column: Column, rows: &mut Rows, dictionary: &mut Dictionary) {
             values.iter().for_each(|v: &ByteArray| dictionary.push(v.data()));
             rows.present = levels(present);
         }
-        Column::Bool { values } => rows.count = values.len(),
+        Column::Bool { values } => {
+            rows.count = values.len();
+            rows.narrow = values.into_iter().map(u32::from).collect();
+        }
     }
 }
 

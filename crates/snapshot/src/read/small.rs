@@ -2,43 +2,71 @@
 //! columns mean; ids are checked here.
 
 use std::path::Path;
+use std::rc::Rc;
 
-use parquet::data_type::ByteArray;
 use undying_graph::{Labels, NamedRow, NodeId, Origin, RegionRow, Root, RootKind, TypeRow};
 
 use super::Result;
-use super::open::Open;
-use crate::schema::{NAMES, REGIONS, ROOTS, TYPES};
-use crate::table::Column;
+use super::open::{Buffers, Open, Want};
+use crate::error::ReadError;
+use crate::page::load::Rows;
+use crate::schema::{NAMES, REGIONS, ROOTS, TYPES, Table};
 
-impl Open {
-    fn integers(&self, group: usize, name: &str) -> Result<Vec<Option<i64>>> {
-        match self.column(group, name)? {
-            Column::I32 { values, present } => Ok(join(values.into_iter().map(|v| v as u32 as i64), &present)),
-            Column::I64 { values, present } => Ok(join(values.into_iter(), &present)),
-            _ => Err(self.damaged(format_args!("column {name} is not of integers"))),
-        }
+/// A table and the buffers its columns are read through.
+struct Reading {
+    table: Open,
+    buffers: Buffers,
+}
+
+impl Reading {
+    fn new(dir: &Path, table: &Table) -> Result<Reading> {
+        let buffers = Buffers::new().map_err(|why| ReadError::Io { path: dir.into(), why })?;
+        Ok(Reading { table: Open::new(dir, table)?, buffers })
     }
 
-    fn texts(&self, group: usize, name: &str) -> Result<Vec<Option<ByteArray>>> {
-        match self.column(group, name)? {
-            Column::Text { values, present } => Ok(join(values.into_iter(), &present)),
-            _ => Err(self.damaged(format_args!("column {name} is not of text"))),
-        }
+    fn groups(&self) -> usize {
+        self.table.groups()
     }
 
-    fn bools(&self, group: usize, name: &str) -> Result<Vec<bool>> {
-        match self.column(group, name)? {
-            Column::Bool { values } if values.len() == self.rows(group) => Ok(values),
-            _ => Err(self.damaged(format_args!("column {name} is not of truth values"))),
-        }
+    fn rows(&self, group: usize) -> usize {
+        self.table.rows(group)
     }
 
-    fn str<'a>(&self, text: &'a Option<ByteArray>) -> Result<&'a str> {
-        match text {
-            Some(bytes) => bytes.as_utf8().map_err(|e| self.damaged(e)),
-            None => Ok(""),
-        }
+    fn damaged(&self, why: &str) -> ReadError {
+        self.table.damaged(why)
+    }
+
+    fn integers(&mut self, group: usize, name: &str) -> Result<Vec<Option<i64>>> {
+        let mut all = Vec::new();
+        self.table.pages(&mut self.buffers, group, name, Want::Wide, |rows, _| {
+            join(rows, rows.wide.iter().map(|&v| v as i64), &mut all);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    fn texts(&mut self, group: usize, name: &str) -> Result<Vec<Option<Rc<str>>>> {
+        let (mut all, mut known) = (Vec::new(), Vec::<Rc<str>>::new());
+        self.table.pages(&mut self.buffers, group, name, Want::Text, |rows, dictionary| {
+            for text in dictionary.texts_from(known.len()) {
+                known.push(std::str::from_utf8(text).map_err(|_| "a text that is not UTF-8")?.into());
+            }
+            join(rows, rows.narrow.iter().map(|&place| known[place as usize].clone()), &mut all);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    fn bools(&mut self, group: usize, name: &str) -> Result<Vec<bool>> {
+        let mut all = Vec::new();
+        self.table.pages(&mut self.buffers, group, name, Want::Truth, |rows, _| {
+            if rows.narrow.len() != rows.count {
+                return Err("a row without a value");
+            }
+            all.extend(rows.narrow.iter().map(|&v| v == 1));
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     fn u32(&self, v: Option<i64>) -> Result<u32> {
@@ -57,16 +85,22 @@ impl Open {
     }
 }
 
-fn join<T>(mut values: impl Iterator<Item = T>, present: &[i16]) -> Vec<Option<T>> {
-    if present.is_empty() {
-        return values.map(Some).collect();
+/// The rows of a page with their values, if they have one.
+fn join<T>(rows: &Rows, mut values: impl Iterator<Item = T>, all: &mut Vec<Option<T>>) {
+    match rows.present.is_empty() {
+        true => all.extend(values.map(Some)),
+        false => all.extend(rows.present.iter().map(|&p| if p == 1 { values.next() } else { None })),
     }
-    present.iter().map(|&p| if p == 1 { values.next() } else { None }).collect()
+}
+
+/// The text of a row, "" where it has none.
+fn or_empty(text: &Option<Rc<str>>) -> &str {
+    text.as_deref().unwrap_or("")
 }
 
 /// Reads `types.parquet`; the classes' own objects are checked by [`check_types`].
 pub(super) fn types(dir: &Path, labels: &mut Labels) -> Result<Vec<TypeRow>> {
-    let t = Open::new(dir, &TYPES)?;
+    let mut t = Reading::new(dir, &TYPES)?;
     let mut rows = Vec::new();
     for g in 0..t.groups() {
         let (ids, names) = (t.integers(g, "type_id")?, t.texts(g, "name")?);
@@ -78,12 +112,12 @@ pub(super) fn types(dir: &Path, labels: &mut Labels) -> Result<Vec<TypeRow>> {
                 return Err(t.damaged("type_id is not the row number"));
             }
             rows.push(TypeRow {
-                name: labels.intern(t.str(&names[i])?),
+                name: labels.intern(or_empty(&names[i])),
                 object: objects[i].map(|o| t.u32(Some(o))).transpose()?.map(NodeId),
                 basic_bytes: t.u64(basic[i])?,
                 item_bytes: t.u64(item[i])?,
-                module_file: labels.intern(t.str(&files[i])?),
-                origin: Origin::from_name(t.str(&origin[i])?).ok_or_else(|| t.damaged("an unknown origin"))?,
+                module_file: labels.intern(or_empty(&files[i])),
+                origin: Origin::from_name(or_empty(&origin[i])).ok_or_else(|| t.damaged("an unknown origin"))?,
                 has_gc: gc[i],
                 has_del: del[i],
             });
@@ -94,14 +128,14 @@ pub(super) fn types(dir: &Path, labels: &mut Labels) -> Result<Vec<TypeRow>> {
 
 /// Reads `roots.parquet`.
 pub(super) fn roots(dir: &Path, labels: &mut Labels, objects: usize) -> Result<Vec<Root>> {
-    let t = Open::new(dir, &ROOTS)?;
+    let mut t = Reading::new(dir, &ROOTS)?;
     let mut rows = Vec::new();
     for g in 0..t.groups() {
         let (o, k, l) = (t.integers(g, "object_id")?, t.texts(g, "kind")?, t.texts(g, "label")?);
         for i in 0..t.rows(g) {
             let node = t.node(o[i], objects)?;
-            let kind = RootKind::from_name(t.str(&k[i])?).ok_or_else(|| t.damaged("an unknown kind"))?;
-            rows.push(Root { node, kind, label: labels.intern(t.str(&l[i])?) });
+            let kind = RootKind::from_name(or_empty(&k[i])).ok_or_else(|| t.damaged("an unknown kind"))?;
+            rows.push(Root { node, kind, label: labels.intern(or_empty(&l[i])) });
         }
     }
     Ok(rows)
@@ -109,14 +143,14 @@ pub(super) fn roots(dir: &Path, labels: &mut Labels, objects: usize) -> Result<V
 
 /// Reads `names.parquet`.
 pub(super) fn names(dir: &Path, labels: &mut Labels, objects: usize) -> Result<Vec<NamedRow>> {
-    let t = Open::new(dir, &NAMES)?;
+    let mut t = Reading::new(dir, &NAMES)?;
     let mut rows = Vec::new();
     for g in 0..t.groups() {
         let (o, names) = (t.integers(g, "object_id")?, t.texts(g, "name")?);
         let (files, lines) = (t.texts(g, "file")?, t.integers(g, "line")?);
         for i in 0..t.rows(g) {
             let node = t.node(o[i], objects)?;
-            let (name, file) = (labels.intern(t.str(&names[i])?), labels.intern(t.str(&files[i])?));
+            let (name, file) = (labels.intern(or_empty(&names[i])), labels.intern(or_empty(&files[i])));
             rows.push(NamedRow { node, name, file, line: t.u32(lines[i].or(Some(0)))? });
         }
     }
@@ -125,7 +159,7 @@ pub(super) fn names(dir: &Path, labels: &mut Labels, objects: usize) -> Result<V
 
 /// Reads `regions.parquet`.
 pub(super) fn regions(dir: &Path) -> Result<Vec<RegionRow>> {
-    let t = Open::new(dir, &REGIONS)?;
+    let mut t = Reading::new(dir, &REGIONS)?;
     let mut rows = Vec::new();
     for g in 0..t.groups() {
         let (start, end, offset) = (t.integers(g, "start")?, t.integers(g, "end")?, t.integers(g, "offset")?);
@@ -135,11 +169,11 @@ pub(super) fn regions(dir: &Path) -> Result<Vec<RegionRow>> {
             rows.push(RegionRow {
                 start: t.u64(start[i])?,
                 end: t.u64(end[i])?,
-                permissions: t.str(&permissions[i])?.into(),
+                permissions: or_empty(&permissions[i]).into(),
                 offset: t.u64(offset[i])?,
-                path: t.str(&path[i])?.into(),
+                path: or_empty(&path[i]).into(),
                 resident_bytes: resident[i].map(|r| r as u64),
-                claim: t.str(&claim[i])?.into(),
+                claim: or_empty(&claim[i]).into(),
             });
         }
     }

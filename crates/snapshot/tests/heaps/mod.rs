@@ -25,12 +25,14 @@ pub struct Thing {
     pub links: Vec<Link>,
 }
 
+/// Name, object, sizes, file, origin, whether collected, whether finalized.
+pub type Class = (String, Option<u32>, u64, u64, String, Origin, bool, bool);
+
 /// All that a capture tells a sink, names as text.
 #[derive(Clone, Debug, Default)]
 pub struct Heap {
     pub things: Vec<Thing>,
-    /// Name, object, sizes, file, origin, whether collected, whether finalized.
-    pub types: Vec<(String, Option<u32>, u64, u64, String, Origin, bool, bool)>,
+    pub types: Vec<Class>,
     pub roots: Vec<(u32, RootKind, String)>,
     pub named: Vec<(u32, String, String, u32)>,
     pub regions: Vec<RegionRow>,
@@ -113,9 +115,8 @@ pub fn same(a: &Snapshot, b: &Snapshot) {
         s.types.iter().map(row).collect()
     };
     assert_eq!(types(a), types(b));
-    let roots = |s: &Snapshot| -> Vec<_> {
-        s.roots.iter().map(|r| (r.node, r.kind, s.text(r.label).to_string())).collect()
-    };
+    let roots =
+        |s: &Snapshot| -> Vec<_> { s.roots.iter().map(|r| (r.node, r.kind, s.text(r.label).to_string())).collect() };
     assert_eq!(roots(a), roots(b));
     let named = |s: &Snapshot| -> Vec<_> {
         s.named.iter().map(|r| (r.node, s.text(r.name).to_string(), s.text(r.file).to_string(), r.line)).collect()
