@@ -2874,7 +2874,7 @@ static OBJECTS_3_13: &[ObjectLayout] = &[
     ObjectLayout { type_name: "odict_values", size: 24, refs: &[("dv_dict", 16)] },
     ObjectLayout { type_name: "operator.attrgetter", size: 40, refs: &[("attr", 24)] },
     ObjectLayout { type_name: "operator.itemgetter", size: 48, refs: &[("item", 24)] },
-    ObjectLayout { type_name: "operator.methodcaller", size: 64, refs: &[("name", 16), ("xargs", 24), ("kwds", 32), ("vectorcall_kwnames", 48)] },
+    ObjectLayout { type_name: "operator.methodcaller", size: 64, refs: &[("name", 16), ("xargs", 24), ("kwds", 32)] },
     ObjectLayout { type_name: "property", size: 64, refs: &[("fget", 16), ("fset", 24), ("fdel", 32), ("__doc__", 40), ("__name__", 48)] },
     ObjectLayout { type_name: "range", size: 48, refs: &[("start", 16), ("stop", 24), ("step", 32), ("length", 40)] },
     ObjectLayout { type_name: "re.Match", size: 88, refs: &[("string", 24), ("regs", 32), ("pattern", 40)] },
