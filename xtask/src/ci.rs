@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{check, layouts};
+use crate::{check, layouts, test};
 
 /// Runs all gates on the checkout at `root`.
 pub fn run(root: &Path) -> Result<()> {
@@ -14,7 +14,7 @@ pub fn run(root: &Path) -> Result<()> {
     check::run(root)?;
     layouts::run(root, &layouts::Arguments { check: true })?;
     cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    cargo(root, &["test", "--workspace", "--release"])
+    test::all(root, &["--release"])
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {

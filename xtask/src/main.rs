@@ -3,6 +3,7 @@
 mod check;
 mod ci;
 mod layouts;
+mod test;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,10 @@ enum Task {
     Check,
     /// Run every gate
     Ci,
+    /// Set up what the tests want and run them all
+    Test(test::Arguments),
+    /// Renew the golden reports, to be read in review
+    Golden,
 }
 
 fn main() -> Result<()> {
@@ -33,5 +38,7 @@ fn main() -> Result<()> {
         Task::Layouts(arguments) => layouts::run(root, &arguments),
         Task::Check => check::run(root),
         Task::Ci => ci::run(root),
+        Task::Test(arguments) => test::run(root, &arguments),
+        Task::Golden => test::golden(root),
     }
 }
