@@ -82,7 +82,8 @@ fn script(text: &str) -> tempfile::TempDir {
 fn everywhere(text: &str, arguments: &[&str]) -> Seen {
     let dir = script(text);
     let all: Vec<&str> = ["program.py"].iter().chain(arguments).copied().collect();
-    found::all().iter().map(|python| case(dir.path(), &all).same(python)).last().expect("one was found")
+    let mut seen: Vec<Seen> = found::all().iter().map(|python| case(dir.path(), &all).same(python)).collect();
+    seen.pop().expect("one was found")
 }
 
 #[test]
