@@ -194,6 +194,11 @@ impl Open {
 
     /// The bytes of a column chunk, which must lie in the file.
     fn read_chunk(&self, group: usize, at: usize, chunk: &mut Vec<u8>) -> Result<()> {
+        chunk.clear();
+        if self.rows(group) == 0 {
+            // Some writers leave a group without rows, and a dictionary without pages.
+            return Ok(());
+        }
         let column = self.reader.metadata().row_group(group).column(at);
         let data = column.data_page_offset();
         // Some writers say 0 where there is no dictionary.
@@ -204,7 +209,6 @@ impl Open {
         if start.checked_add(length).is_none_or(|end| end > self.bytes) {
             return Err(outside());
         }
-        chunk.clear();
         let mut file = &self.file;
         let read = file.seek(SeekFrom::Start(start)).and_then(|_| file.take(length).read_to_end(chunk));
         match read {
