@@ -29,6 +29,35 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// Takes in more references of the same objects: `more.first` and the columns of
+    /// its references.  In place, from the end; `None` when there would be more than
+    /// `u32::MAX`, or the two are not of the same objects.
+    pub fn merge_edges(&mut self, more: &Columns) -> Option<()> {
+        let (old, extra) = (self.target.len(), more.target.len());
+        let total = old.checked_add(extra).filter(|&n| n <= u32::MAX as usize)?;
+        if self.first.len() != more.first.len() || more.tag.len() != extra || more.number.len() != extra {
+            return None;
+        }
+        self.target.resize(total, 0);
+        self.tag.resize(total, 0);
+        self.number.resize(total, 0);
+        let mut end = total;
+        for n in (0..self.first.len().saturating_sub(1)).rev() {
+            let own = self.first[n] as usize..self.first[n + 1] as usize;
+            let new = more.first[n] as usize..more.first[n + 1] as usize;
+            self.first[n + 1] = end as u32;
+            end = end.checked_sub(new.len())?;
+            self.target.get_mut(end..end + new.len())?.copy_from_slice(more.target.get(new.clone())?);
+            self.tag.get_mut(end..end + new.len())?.copy_from_slice(more.tag.get(new.clone())?);
+            self.number.get_mut(end..end + new.len())?.copy_from_slice(more.number.get(new)?);
+            end = end.checked_sub(own.len())?;
+            self.target.copy_within(own.clone(), end);
+            self.tag.copy_within(own.clone(), end);
+            self.number.copy_within(own, end);
+        }
+        Some(())
+    }
+
     /// Whether the columns are of one length and `first` rises from 0 to the
     /// number of references.
     pub fn fit(&self) -> bool {
@@ -90,5 +119,26 @@ mod tests {
             break_it(&mut bad);
             assert!(Builder::from_columns(Labels::default(), bad).is_none());
         }
+    }
+
+    #[test]
+    fn merged_references_are_those_of_both() {
+        let of = |lists: &[&[u32]]| {
+            let mut c = Columns { first: vec![0], ..Columns::default() };
+            for list in lists {
+                c.target.extend_from_slice(list);
+                c.tag.extend(list.iter().map(|&t| t as u8));
+                c.number.extend(list.iter().map(|&t| t * 10));
+                c.first.push(c.target.len() as u32);
+            }
+            c
+        };
+        let mut a = of(&[&[1, 2], &[], &[3], &[]]);
+        let b = of(&[&[], &[4], &[5, 6], &[7]]);
+        a.merge_edges(&b).unwrap();
+        assert_eq!(a.first, [0, 2, 3, 6, 7]);
+        assert_eq!(a.target, [1, 2, 4, 3, 5, 6, 7]);
+        assert_eq!((a.tag[4], a.number[6]), (5, 70));
+        assert!(a.merge_edges(&of(&[&[1]])).is_none());
     }
 }

@@ -20,8 +20,11 @@ const MAX_BYTES: u64 = 16 << 20;
 pub struct Counts {
     /// Objects.
     pub objects: u64,
-    /// References, weak ones included.
+    /// References in `edges.parquet`, weak ones included.
     pub edges: u64,
+    /// References in `untraversed.parquet`.
+    #[serde(default)]
+    pub untraversed: u64,
     /// Classes.
     pub types: u64,
     /// References from outside the heap.

@@ -12,7 +12,7 @@ use undying_graph::{Builder, Columns, Labels, Progress, Snapshot, Tail, TypeRow}
 use self::open::{Buffers, Open};
 use crate::error::ReadError;
 use crate::meta::read_meta;
-use crate::schema::{EDGES, META, OBJECTS, TYPES};
+use crate::schema::{EDGES, META, OBJECTS, TYPES, UNTRAVERSED};
 
 type Result<T> = std::result::Result<T, ReadError>;
 
@@ -25,14 +25,22 @@ pub fn read(dir: &Path, progress: &dyn Progress) -> Result<Snapshot> {
     graph::objects(&Open::new(dir, &OBJECTS)?, &mut buffers, types.len(), &mut columns, progress)?;
     let objects = columns.address.len();
     check_types(&types, objects)?;
-    graph::edges(&Open::new(dir, &EDGES)?, &mut buffers, &mut labels, &mut columns, progress)?;
+    graph::edges(&Open::new(dir, &EDGES)?, objects, &mut buffers, &mut labels, &mut columns, progress)?;
+    let traversed = columns.target.len();
+    if meta.counts.untraversed > 0 {
+        let mut more = Columns::default();
+        graph::edges(&Open::new(dir, &UNTRAVERSED)?, objects, &mut buffers, &mut labels, &mut more, progress)?;
+        let misfit = || ReadError::damaged(UNTRAVERSED.file, "more references than one graph in memory holds");
+        columns.merge_edges(&more).ok_or_else(misfit)?;
+    }
+    let untraversed = columns.target.len() - traversed;
     let roots = small::roots(dir, &mut labels, objects)?;
     let named = small::names(dir, &mut labels, objects)?;
     let regions = small::regions(dir)?;
 
-    let counts = [objects, columns.target.len(), types.len(), roots.len(), named.len(), regions.len()];
+    let counts = [objects, traversed, untraversed, types.len(), roots.len(), named.len(), regions.len()];
     let c = meta.counts;
-    if counts.map(|n| n as u64) != [c.objects, c.edges, c.types, c.roots, c.names, c.regions] {
+    if counts.map(|n| n as u64) != [c.objects, c.edges, c.untraversed, c.types, c.roots, c.names, c.regions] {
         return Err(ReadError::damaged(META, "its counts are not those of the tables"));
     }
     let misfit = || ReadError::damaged(OBJECTS.file, "its columns do not fit together");

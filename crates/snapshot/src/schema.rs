@@ -57,6 +57,10 @@ pub(crate) const EDGES: Table = Table {
     }",
 };
 
+/// The same columns for the references that a traversal by the cyclic collector cannot
+/// confirm.
+pub(crate) const UNTRAVERSED: Table = Table { file: "untraversed.parquet", ..EDGES };
+
 pub(crate) const TYPES: Table = Table {
     file: "types.parquet",
     sorted_by: Some(0),

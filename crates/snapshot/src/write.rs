@@ -22,7 +22,7 @@ use self::small::Small;
 use crate::directory::Partial;
 use crate::error::WriteError;
 use crate::meta::{self, Counts};
-use crate::schema::{EDGES, META, NAMES, OBJECTS, REGIONS, ROOTS, TYPES};
+use crate::schema::{EDGES, META, NAMES, OBJECTS, REGIONS, ROOTS, TYPES, Table, UNTRAVERSED};
 
 /// No program has so many classes; a type number past it is a mistake.
 const MAX_TYPES: u32 = 1 << 24;
@@ -53,7 +53,8 @@ pub struct Writer {
     /// So many labels the encoder knows.
     told: usize,
     objects: ObjectPage,
-    edges: EdgePage,
+    /// References, and those that no traversal confirms.
+    edges: [EdgePage; 2],
     counts: Counts,
     /// Objects that the walk announced: ids are below.
     announced: u32,
@@ -75,7 +76,9 @@ impl Writer {
         };
         let objects =
             file::open(&directory, &OBJECTS, undying_version).and_then(Objects::new).map_err(at(OBJECTS.file))?;
-        let edges = file::open(&directory, &EDGES, undying_version).and_then(Edges::new).map_err(at(EDGES.file))?;
+        let edges =
+            |table: &Table| file::open(&directory, table, undying_version).and_then(Edges::new).map_err(at(table.file));
+        let edges = [edges(&EDGES)?, edges(&UNTRAVERSED)?];
         Ok(Writer {
             encoder: Encoder::start(objects, edges).map_err(at(""))?,
             directory,
@@ -83,7 +86,7 @@ impl Writer {
             labels: Labels::default(),
             told: 0,
             objects: ObjectPage::new(),
-            edges: EdgePage::new(),
+            edges: [EdgePage::new(), EdgePage::new()],
             counts: Counts::default(),
             announced: 0,
             last_type: 0,
@@ -99,7 +102,8 @@ impl Writer {
             return Err(WriteError::Unfinished(path));
         }
         let mut bytes = 0;
-        for name in [OBJECTS.file, EDGES.file, TYPES.file, ROOTS.file, NAMES.file, REGIONS.file, META] {
+        for name in [OBJECTS.file, EDGES.file, UNTRAVERSED.file, TYPES.file, ROOTS.file, NAMES.file, REGIONS.file, META]
+        {
             let flushed = File::open(self.directory.join(name)).and_then(|f| f.sync_all().and_then(|()| f.metadata()));
             bytes += flushed.map_err(|why| WriteError::Io { path: path.join(name), why })?.len();
         }
@@ -112,7 +116,7 @@ impl Writer {
         self.encoder.objects(std::mem::replace(&mut self.objects, empty))
     }
 
-    fn flush_edges(&mut self) -> io::Result<()> {
+    fn flush_edges(&mut self, table: usize) -> io::Result<()> {
         if self.told < self.labels.len() {
             let mut texts = Texts::default();
             (self.told..self.labels.len()).for_each(|l| texts.push(self.labels.text(LabelId(l as u32))));
@@ -120,16 +124,28 @@ impl Writer {
             self.encoder.texts(texts)?;
         }
         let empty = self.encoder.empty_edges();
-        self.encoder.edges(std::mem::replace(&mut self.edges, empty))
+        self.encoder.edges(table, std::mem::replace(&mut self.edges[table], empty))
     }
 
-    /// Takes one object's references, as many pages as they fill.
-    fn references(&mut self, id: u32, edges: &[Edge]) -> io::Result<()> {
-        self.counts.edges += edges.len() as u64;
-        let mut rest = self.edges.push(id, edges);
-        while self.edges.is_full() {
-            self.flush_edges()?;
-            rest = self.edges.push(id, rest);
+    /// Takes one object's references for one of the two tables.
+    #[inline]
+    fn references(&mut self, table: usize, id: u32, edges: &[Edge]) -> io::Result<()> {
+        if edges.iter().all(|e| e.target.0 < self.announced) {
+            return self.put(table, id, edges);
+        }
+        let edges = self.without_dangling(edges);
+        self.put(table, id, &edges)
+    }
+
+    /// Fills as many pages as they need.
+    #[inline]
+    fn put(&mut self, table: usize, id: u32, edges: &[Edge]) -> io::Result<()> {
+        let count = if table == 0 { &mut self.counts.edges } else { &mut self.counts.untraversed };
+        *count += edges.len() as u64;
+        let mut rest = self.edges[table].push(id, edges);
+        while self.edges[table].is_full() {
+            self.flush_edges(table)?;
+            rest = self.edges[table].push(id, rest);
         }
         Ok(())
     }
@@ -162,8 +178,10 @@ impl Writer {
         if !self.objects.is_empty() {
             self.flush_objects()?;
         }
-        if !self.edges.is_empty() {
-            self.flush_edges()?;
+        for table in 0..self.edges.len() {
+            if !self.edges[table].is_empty() {
+                self.flush_edges(table)?;
+            }
         }
         self.encoder.finish()?;
         self.keep_known(&mut tail);
@@ -207,16 +225,19 @@ impl Sink for Writer {
 
     #[inline]
     fn object(&mut self, row: &ObjectRow, edges: &[Edge]) -> io::Result<()> {
+        self.object_with_untraversed(row, edges, &[])
+    }
+
+    #[inline]
+    fn object_with_untraversed(&mut self, row: &ObjectRow, edges: &[Edge], untraversed: &[Edge]) -> io::Result<()> {
         if row.type_id.0 > self.last_type {
             self.new_last_type(row.type_id.0).map_err(|e| self.explain(e))?;
         }
         let id = self.counts.objects as u32;
         self.counts.objects += 1;
-        if edges.iter().all(|e| e.target.0 < self.announced) {
-            self.references(id, edges).map_err(|e| self.explain(e))?;
-        } else {
-            let edges = self.without_dangling(edges);
-            self.references(id, &edges).map_err(|e| self.explain(e))?;
+        self.references(0, id, edges).map_err(|e| self.explain(e))?;
+        if !untraversed.is_empty() {
+            self.references(1, id, untraversed).map_err(|e| self.explain(e))?;
         }
         self.objects.push(row);
         if self.objects.is_full() {

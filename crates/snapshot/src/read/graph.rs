@@ -94,15 +94,16 @@ fn refcounts(rows: &Rows, out: &mut Vec<u32>) {
     out.extend(rows.present.iter().map(|&p| if p == 1 { values.next().map_or(0, |&v| narrow(v)) } else { u32::MAX }));
 }
 
-/// Reads `edges.parquet`, after the objects; ids are below their number.
+/// Reads a table of references; ids are below the number of objects.
 pub(super) fn edges(
     table: &Open,
+    objects: usize,
     buffers: &mut Buffers,
     labels: &mut Labels,
     c: &mut Columns,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let (rows, objects) = (table.all_rows(), c.address.len());
+    let rows = table.all_rows();
     if rows > u32::MAX as usize {
         return Err(table.damaged("more references than one graph in memory holds"));
     }

@@ -14,7 +14,8 @@ const WAITING: usize = 4;
 
 enum Job {
     Objects(ObjectPage),
-    Edges(EdgePage),
+    /// The table's place in the encoder's list, and a page for it.
+    Edges(usize, EdgePage),
     /// Labels that pages to come may use.
     Texts(Texts),
 }
@@ -30,7 +31,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     /// Starts the thread.
-    pub fn start(objects: Objects, edges: Edges) -> io::Result<Encoder> {
+    pub fn start(objects: Objects, edges: [Edges; 2]) -> io::Result<Encoder> {
         let (jobs, todo) = sync_channel(WAITING);
         let (done, spent) = channel();
         let work = move || run(objects, edges, &todo, &done);
@@ -44,9 +45,9 @@ impl Encoder {
         self.send(Job::Objects(page))
     }
 
-    /// Hands a page of references over.
-    pub fn edges(&mut self, page: EdgePage) -> io::Result<()> {
-        self.send(Job::Edges(page))
+    /// Hands a page of references over, for one of the tables of references.
+    pub fn edges(&mut self, table: usize, page: EdgePage) -> io::Result<()> {
+        self.send(Job::Edges(table, page))
     }
 
     /// A page to fill: one that came back, or a new one.
@@ -80,7 +81,7 @@ impl Encoder {
         for job in self.spent.try_iter() {
             match job {
                 Job::Objects(page) => self.object_pages.push(page),
-                Job::Edges(page) => self.edge_pages.push(page),
+                Job::Edges(_, page) => self.edge_pages.push(page),
                 Job::Texts(_) => {}
             }
         }
@@ -104,7 +105,7 @@ impl Drop for Encoder {
     }
 }
 
-fn run(mut objects: Objects, mut edges: Edges, todo: &Receiver<Job>, done: &Sender<Job>) -> io::Result<()> {
+fn run(mut objects: Objects, mut edges: [Edges; 2], todo: &Receiver<Job>, done: &Sender<Job>) -> io::Result<()> {
     let mut texts = Texts::default();
     for mut job in todo {
         match &mut job {
@@ -112,8 +113,8 @@ fn run(mut objects: Objects, mut edges: Edges, todo: &Receiver<Job>, done: &Send
                 objects.page(page)?;
                 page.clear();
             }
-            Job::Edges(page) => {
-                edges.page(page, &texts)?;
+            Job::Edges(table, page) => {
+                edges[*table].page(page, &texts)?;
                 page.clear();
             }
             Job::Texts(more) => texts.append(more),
@@ -122,5 +123,5 @@ fn run(mut objects: Objects, mut edges: Edges, todo: &Receiver<Job>, done: &Send
         let _ = done.send(job);
     }
     objects.finish()?;
-    edges.finish(&texts)
+    edges.into_iter().try_for_each(|e| e.finish(&texts))
 }
