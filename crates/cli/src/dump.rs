@@ -64,9 +64,12 @@ use undying_snapshot::Summary;
 
 /// `undying-PROGRAM.PID.TIME`, in the directory we stand in.
 fn default_name(pid: i32) -> PathBuf {
-    let program = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let program: String =
-        program.trim().chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    // The directory is named after what a person would look for: `app.py`, not `python`.
+    let program = undying_memory::Process::open(pid).map(|p| p.program()).unwrap_or_default();
+    let program = program.rsplit(' ').next().unwrap_or_default();
+    let plain = |c: char| if c.is_alphanumeric() || c == '.' || c == '_' { c } else { '-' };
+    let program: String = program.trim_matches('-').chars().map(plain).collect();
+    let program = if program.is_empty() { "python" } else { &program };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     format!("undying-{program}.{pid}.{}", compact_utc(now)).into()
 }

@@ -94,7 +94,7 @@ import sys, os, __main__
 print(sys.argv, __name__, __file__, __package__, sys.path)
 print(sorted(k for k in vars(__main__)), __main__.__dict__ is globals(), type(globals().get("__loader__")))
 print(getattr(sys, "orig_argv", None), sys.flags)
-print("sitecustomize" in sys.modules, sorted(k for k in os.environ if "UNDYING" in k or k == "PYTHONPATH"))
+print("sitecustomize" in sys.modules, sorted(k for k in os.environ if "UNDYING_RUN" in k or k == "PYTHONPATH"))
 print([p for p in sys.path_importer_cache if "undying" in p])
 print([l for l in open("/proc/self/status") if l[:6] in ("SigBlk", "SigIgn", "SigCgt")])
 "#;
@@ -191,7 +191,7 @@ fn children_of_the_program_know_nothing_of_us() {
     let text = r#"
 from __future__ import print_function
 import os, subprocess, sys
-see = "import os,sys; print(sorted(k for k in os.environ if 'UNDYING' in k or k == 'PYTHONPATH'), " \
+see = "import os,sys; print(sorted(k for k in os.environ if 'UNDYING_RUN' in k or k == 'PYTHONPATH'), " \
       "[f for f in range(3, 300) if os.path.exists('/proc/self/fd/%d' % f) and 'socket' in os.readlink('/proc/self/fd/%d' % f)])"
 sys.stdout.flush()
 subprocess.check_call([sys.executable, "-c", see], close_fds=False)

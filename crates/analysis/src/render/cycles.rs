@@ -14,14 +14,17 @@ pub(super) fn render(snapshot: &Snapshot, cycles: &Cycles, limits: Limits, repor
         n => report.part(format!("Garbage: {}, {garbage}; only the collector can free them", plural(n, "cycle"))),
     };
     shapes(snapshot, of(CycleState::Garbage), limits, report);
-    let held = plural(cycles.held_instance_knots, "cycle");
-    report.part(format!("Held from outside: {held} among the program's and its libraries' objects"));
+    match cycles.held_instance_knots {
+        0 => report.text(Tone::Plain, "No held cycles among the objects of the program and its libraries."),
+        n => report
+            .part(format!("Held from outside: {} of the program's and its libraries' objects", plural(n, "cycle"))),
+    };
     shapes(snapshot, of(CycleState::Held), limits, report);
     let ordinary = cycles.held_knots.saturating_sub(cycles.held_instance_knots);
     if ordinary > 0 {
         let text =
             format!("Not listed: {} that classes, modules and functions are made of.", plural(ordinary, "cycle"));
-        report.part("Ordinary").text(Tone::Quiet, text);
+        report.text(Tone::Quiet, text);
     }
     if cycles.shapes_left_out > 0 {
         report.text(Tone::Quiet, format!("Shapes left out: {}.", count(cycles.shapes_left_out)));
