@@ -87,10 +87,10 @@ impl Heap {
             4..=10 => (104, 50 + (r >> 5) % 60, false),
             _ => (105 + i % 2, 28, false),
         };
-        let gap = if i % 300 == 0 { 4096 } else { (r >> 40) % 3 * 16 };
-        self.address += (bytes + 15) / 16 * 16 + gap;
+        let gap = if i.is_multiple_of(300) { 4096 } else { (r >> 40) % 3 * 16 };
+        self.address += bytes.next_multiple_of(16) + gap;
         let flags = Flags::default().with(Flags::GC_TRACKED, tracked);
-        let refcount = if i < HOT { (i > 1000).then_some(r >> 50) } else { Some(1 + u64::from(r % 5 == 0)) };
+        let refcount = if i < HOT { (i > 1000).then_some(r >> 50) } else { Some(1 + u64::from(r.is_multiple_of(5))) };
         ObjectRow { address: self.address, type_id: TypeId(type_id), shallow_bytes: bytes, refcount, flags }
     }
 }

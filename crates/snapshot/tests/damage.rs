@@ -12,9 +12,10 @@ use proptest::test_runner::TestRunner;
 use undying_graph::{Silent, Snapshot};
 use undying_snapshot::{ReadError, SCHEMA, read, read_meta};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "objects.parquet",
     "edges.parquet",
+    "untraversed.parquet",
     "types.parquet",
     "roots.parquet",
     "names.parquet",
@@ -26,7 +27,14 @@ fn small(dir: &Path) -> PathBuf {
     let mut runner = TestRunner::deterministic();
     let heap = loop {
         let heap = heaps::heap(12).new_tree(&mut runner).unwrap().current();
-        if heap.things.len() > 8 && !heap.roots.is_empty() && !heap.named.is_empty() && !heap.regions.is_empty() {
+        let has_both =
+            heap.things.iter().any(|t| t.untraversed.iter().any(|l| (l.target as usize) < heap.things.len()));
+        if has_both
+            && heap.things.len() > 8
+            && !heap.roots.is_empty()
+            && !heap.named.is_empty()
+            && !heap.regions.is_empty()
+        {
             break heap;
         }
     };
@@ -117,7 +125,7 @@ proptest! {
 
     #[test]
     fn any_overwritten_stretch_is_survived(
-        file in 0usize..7,
+        file in 0usize..8,
         at in any::<prop::sample::Index>(),
         bytes in prop::collection::vec(any::<u8>(), 1..20),
     ) {
@@ -140,7 +148,7 @@ proptest! {
 fn a_missing_table_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let dest = small(dir.path());
-    for file in &FILES[..6] {
+    for file in &FILES[..7] {
         fs::rename(dest.join(file), dir.path().join("away")).unwrap();
         match read(&dest, &Silent) {
             Err(ReadError::Damaged { file: named, .. }) => assert_eq!(&named, file),

@@ -10,7 +10,7 @@ import sys
 
 import pyarrow.parquet as pq
 
-TABLES = ("objects", "edges", "types", "roots", "names", "regions")
+TABLES = ("objects", "edges", "untraversed", "types", "roots", "names", "regions")
 VARIANTS = {
     "default": {},
     "plain": {"use_dictionary": False, "compression": "none"},

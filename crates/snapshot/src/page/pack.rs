@@ -22,40 +22,59 @@ pub(crate) fn pack_32(values: &[u32; 32], width: u32, out: &mut Vec<u8>) {
 /// The reverse of [`pack_32`]; `None` when `bytes` are fewer than 4 × `width`.
 #[inline]
 pub(crate) fn unpack_32(bytes: &[u8], width: u32, values: &mut [u32; 32]) -> Option<()> {
-    let bytes = bytes.get(..4 * width as usize)?;
+    let packed = 4 * width as usize;
     if width == 0 {
         *values = [0; 32];
     }
-    by_width!(unpack, width, bytes, values);
+    if bytes.len() >= packed + SLACK {
+        by_width!(unpack, width, bytes, values);
+    } else {
+        let mut padded = [0; 4 * 32 + SLACK];
+        padded[..packed].copy_from_slice(bytes.get(..packed)?);
+        by_width!(unpack, width, &padded, values);
+    }
     Some(())
 }
 
+/// Bytes past the packed ones that [`unpack`] may look at.
+const SLACK: usize = 8;
+
+/// Eight values make `W` bytes; they are joined in pairs, fours, eights.
 #[inline]
 fn pack<const W: usize>(values: &[u32; 32], out: &mut Vec<u8>) {
-    let mut words = [[0u8; 4]; W];
-    let (mut word, mut bits, mut at) = (0u64, 0, 0);
-    for &v in values {
-        word |= (v as u64) << bits;
-        bits += W;
-        if bits >= 32 {
-            words[at] = (word as u32).to_le_bytes();
-            (word, bits, at) = (word >> 32, bits - 32, at + 1);
+    let mut bytes = [[0u8; W]; 4];
+    for (eight, to) in values.as_chunks::<8>().0.iter().zip(&mut bytes) {
+        if W == 8 {
+            // Constant shifts would do, but this is one instruction.
+            to.copy_from_slice(&eight.map(|v| v as u8)[..W]);
+            continue;
+        }
+        let two = |low: u32, high: u32| low as u64 | (high as u64) << W;
+        let four = |v: &[u32; 8], i: usize| two(v[i], v[i + 1]) as u128 | (two(v[i + 2], v[i + 3]) as u128) << (2 * W);
+        let (low, high) = (four(eight, 0), four(eight, 4));
+        if W <= 16 {
+            to.copy_from_slice(&(low | high << (4 * W)).to_le_bytes()[..W]);
+        } else {
+            let (first, second) = to.split_at_mut(16);
+            let across = high.checked_shl(4 * W as u32).unwrap_or(0);
+            first.copy_from_slice(&(low | across).to_le_bytes());
+            second.copy_from_slice(&(high >> (128 - 4 * W)).to_le_bytes()[..W - 16]);
         }
     }
-    out.extend_from_slice(words.as_flattened());
+    out.extend_from_slice(bytes.as_flattened());
 }
 
+/// `bytes` are at least 4 × `W` and [`SLACK`].
 #[inline]
 fn unpack<const W: usize>(bytes: &[u8], values: &mut [u32; 32]) {
-    let mut words = [0u32; W];
-    for (word, four) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
-        *word = u32::from_le_bytes(*four);
-    }
     let mask = (1u64 << W) - 1;
-    for (i, v) in values.iter_mut().enumerate() {
-        let (at, shift) = (i * W / 32, i * W % 32);
-        let high = if at + 1 < W { words[at + 1] } else { 0 };
-        *v = ((words[at] as u64 | (high as u64) << 32) >> shift & mask) as u32;
+    for (eight, at) in values.as_chunks_mut::<8>().0.iter_mut().zip((0..).step_by(W)) {
+        let Some(window) = bytes.get(at..at + W + SLACK) else { return };
+        for (i, v) in eight.iter_mut().enumerate() {
+            let (byte, shift) = (i * W / 8, i * W % 8);
+            let Some(word) = window[byte..].first_chunk() else { return };
+            *v = (u64::from_le_bytes(*word) >> shift & mask) as u32;
+        }
     }
 }
 

@@ -131,7 +131,7 @@ impl Edges {
         Ok(Edges {
             file,
             codec: Codec::new(1)?,
-            quick: Codec::new(-50)?,
+            quick: Codec::new(-1000)?,
             source: Chunk::default(),
             target: Chunk::default(),
             kind: Chunk::default(),

@@ -23,6 +23,8 @@ pub struct Link {
 pub struct Thing {
     pub row: ObjectRow,
     pub links: Vec<Link>,
+    /// Those that no traversal confirms.
+    pub untraversed: Vec<Link>,
 }
 
 /// Name, object, sizes, file, origin, whether collected, whether finalized.
@@ -39,21 +41,28 @@ pub struct Heap {
     pub facts: Facts,
 }
 
+fn edges(links: &[Link], sink: &mut dyn Sink) -> Vec<Edge> {
+    let detail = |l: &Link, sink: &mut dyn Sink| match (&l.label, l.index) {
+        (Some(text), _) => Detail::Label(sink.label(text)),
+        (None, Some(i)) => Detail::Index(i),
+        (None, None) => Detail::None,
+    };
+    let edge = |l: &Link, sink: &mut dyn Sink| Edge {
+        target: NodeId(l.target),
+        kind: l.kind,
+        certainty: l.certainty,
+        detail: detail(l, sink),
+    };
+    links.iter().map(|l| edge(l, sink)).collect()
+}
+
 impl Heap {
     /// Tells it to a sink.
     pub fn tell(&self, sink: &mut dyn Sink) -> io::Result<()> {
         sink.begin(self.things.len())?;
         for thing in &self.things {
-            let mut edges = Vec::new();
-            for l in &thing.links {
-                let detail = match (&l.label, l.index) {
-                    (Some(text), _) => Detail::Label(sink.label(text)),
-                    (None, Some(i)) => Detail::Index(i),
-                    (None, None) => Detail::None,
-                };
-                edges.push(Edge { target: NodeId(l.target), kind: l.kind, certainty: l.certainty, detail });
-            }
-            sink.object(&thing.row, &edges)?;
+            let (edges, untraversed) = (edges(&thing.links, sink), edges(&thing.untraversed, sink));
+            sink.object_with_untraversed(&thing.row, &edges, &untraversed)?;
         }
         let mut tail = Tail { regions: self.regions.clone(), facts: self.facts.clone(), ..Tail::default() };
         for (name, object, basic_bytes, item_bytes, file, origin, has_gc, has_del) in &self.types {
@@ -154,10 +163,11 @@ fn link(objects: u32) -> impl Strategy<Value = Link> {
 
 fn thing(objects: u32, types: u32) -> impl Strategy<Value = (u64, Thing)> {
     let links = prop::collection::vec(link(objects), 0..6);
-    (amount(), 0..types, amount(), prop::option::of(amount()), any::<u8>(), links).prop_map(
-        |(step, type_id, shallow_bytes, refcount, flags, links)| {
+    let untraversed = prop_oneof![9 => Just(Vec::new()), 1 => prop::collection::vec(link(objects), 1..3)];
+    (amount(), 0..types, amount(), prop::option::of(amount()), any::<u8>(), links, untraversed).prop_map(
+        |(step, type_id, shallow_bytes, refcount, flags, links, untraversed)| {
             let row = ObjectRow { address: 0, type_id: TypeId(type_id), shallow_bytes, refcount, flags: Flags(flags) };
-            (step, Thing { row, links })
+            (step, Thing { row, links, untraversed })
         },
     )
 }
@@ -258,7 +268,7 @@ pub fn large(objects: u32) -> Heap {
             refcount: (r % 100 > 3 || i < 70_000).then_some(r >> 60),
             flags: Flags((r >> 33) as u8 & 3),
         };
-        Thing { row, links: links.collect() }
+        Thing { row, links: links.collect(), untraversed: vec![] }
     };
     let class = |i: u32| (format!("m.T{i}"), Some(i), 16, 0, String::new(), Origin::Program, true, false);
     Heap { things: (0..objects).map(thing).collect(), types: (0..300).map(class).collect(), ..Heap::default() }
