@@ -166,7 +166,7 @@ fn garbage_shapes(
         };
         stack.extend(members);
         while let Some(n) = stack.pop() {
-            rows.object(row, snapshot, n, knots.of(n).is_some());
+            rows.object(row, reader, n, knots.of(n).is_some());
             let held = graph.edges(n).filter(|e| e.is_strong()).map(|e| e.target);
             stack.extend(held.filter(|&t| garbage.dead.contains(t) && knots.of(t).is_none() && told.insert(t)));
         }
@@ -181,7 +181,8 @@ impl Cycles {
         self.shapes.append(&mut shapes);
     }
 
-    /// Only the shapes in which one of these classes has instances.
+    /// Only the shapes in which one of these classes has instances (of several
+    /// with one name: the first).
     pub fn with_types(mut self, types: &BTreeSet<TypeId>) -> Cycles {
         let before = self.shapes.len();
         self.shapes.retain(|s| types.contains(&s.head) || s.types.iter().any(|t| types.contains(&t.type_id)));

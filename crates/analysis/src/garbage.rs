@@ -7,7 +7,7 @@ use serde::Serialize;
 use undying_graph::{Cancelled, Flags, Graph, NodeId, Progress, RootKind, Snapshot};
 
 use crate::NodeSet;
-use crate::refcounts::{Refcounts, is_exact, is_strong};
+use crate::refcounts::{Refcounts, counted, is_exact, is_strong};
 
 /// Dead objects that nothing but the collector will free.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -19,7 +19,10 @@ pub struct Garbage {
     pub objects: u64,
     /// Their own sizes together, in bytes.
     pub bytes: u64,
-    /// Of them: tracked by the collector, which is what `gc.collect()` counts.
+    /// Of them: those that the collector finds, which is what `gc.collect()`
+    /// returns; the rest falls with them.
+    pub collectable: u64,
+    /// Of them: tracked by the collector.
     pub tracked: u64,
     /// Of them: not of the youngest generation, so at least one collection has
     /// passed them by.
@@ -42,9 +45,14 @@ pub fn garbage(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress)
     for n in counts.candidates.iter().filter(|&n| !alive.contains(n)) {
         dead.insert(n);
     }
+    let collectable = dead.len() as u64;
     fell_with(graph, &mut dead, &pinned, &counts.guessed);
-    let mut answer =
-        Garbage { objects: dead.len() as u64, deficits: counts.deficit.len() as u64, ..Garbage::default() };
+    let mut answer = Garbage {
+        objects: dead.len() as u64,
+        collectable,
+        deficits: counts.deficit.len() as u64,
+        ..Garbage::default()
+    };
     for n in dead.iter() {
         let flags = graph.flags(n);
         answer.bytes = answer.bytes.saturating_add(graph.shallow_bytes(n));
@@ -63,7 +71,7 @@ fn pinned(snapshot: &Snapshot, counts: &Refcounts) -> NodeSet {
     for root in snapshot.roots.iter().filter(|r| r.kind != RootKind::Stack) {
         pinned.insert(root.node);
     }
-    for n in graph.nodes().filter(|&n| graph.refcount(n).is_none()) {
+    for n in graph.nodes().filter(|&n| counted(graph, n).is_none()) {
         pinned.insert(n);
     }
     for n in counts.deficit.iter() {
@@ -123,7 +131,7 @@ fn fell_with(graph: &Graph, dead: &mut NodeSet, pinned: &NodeSet, guessed: &Node
                 continue;
             };
             *found = found.saturating_add(1);
-            let falls = graph.refcount(to) == Some(*found as u64) && !pinned.contains(to) && !guessed.contains(to);
+            let falls = counted(graph, to) == Some(*found as u64) && !pinned.contains(to) && !guessed.contains(to);
             if falls && dead.insert(to) {
                 stack.push(to.0);
             }

@@ -1,12 +1,14 @@
 //! Count and bytes by class.  Knows nothing of references.
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use undying_graph::{Snapshot, TypeId};
 
-/// One class and its instances.
+/// One class and its instances; with those of other classes of the same name,
+/// which a program makes by running one class statement again and again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct TypeCount {
-    /// The class.
+    /// The class, the first of its name.
     pub type_id: TypeId,
     /// How many instances.
     pub count: u64,
@@ -39,6 +41,11 @@ pub fn histogram(snapshot: &Snapshot) -> Histogram {
             sum.1 = sum.1.saturating_add(bytes);
         }
     }
+    for (t, first) in first_of_name(snapshot).into_iter().enumerate().filter(|(t, first)| *t != first.index()) {
+        let (count, bytes) = std::mem::take(&mut sums[t]);
+        let sum = &mut sums[first.index()];
+        *sum = (sum.0 + count, sum.1.saturating_add(bytes));
+    }
     let rows = sums.into_iter().zip(0u32..).filter(|((count, _), _)| *count > 0);
     let mut rows: Vec<TypeCount> =
         rows.map(|((count, shallow_bytes), t)| TypeCount { type_id: TypeId(t), count, shallow_bytes }).collect();
@@ -51,4 +58,11 @@ pub fn histogram(snapshot: &Snapshot) -> Histogram {
 pub fn sort(rows: &mut [TypeCount]) {
     use std::cmp::Reverse;
     rows.sort_unstable_by_key(|r| (Reverse(r.shallow_bytes), Reverse(r.count), r.type_id));
+}
+
+/// For each class the first that has the same name.
+pub(crate) fn first_of_name(snapshot: &Snapshot) -> Vec<TypeId> {
+    let mut first = FxHashMap::default();
+    let rows = snapshot.types.iter().zip(0u32..);
+    rows.map(|(row, t)| *first.entry(row.name).or_insert(TypeId(t))).collect()
 }

@@ -2,8 +2,9 @@
 //! view can carry (a link is a question); an answer is numbers and ids.
 
 use serde::{Deserialize, Serialize};
-use undying_graph::{Cancelled, Progress, Snapshot, Transpose};
+use undying_graph::{Cancelled, NodeId, Progress, Snapshot, Transpose};
 
+use crate::histogram::first_of_name;
 use crate::paths::{self, ChainLimits, Chains, Forest};
 use crate::select::{Selected, select};
 use crate::suspects::{self, Suspect};
@@ -165,7 +166,9 @@ fn why(
             let knots = need(&mut kept.knots, || components_within(snapshot, &dead.dead, progress))?;
             let limits = CycleLimits::default();
             let all = cycles(snapshot, dead, knots, None, limits, progress)?;
-            all.with_types(&targets.iter().map(|&n| snapshot.graph.type_id(n)).collect())
+            let first = first_of_name(snapshot);
+            let class = |n: &NodeId| first.get(snapshot.graph.type_id(*n).index()).copied();
+            all.with_types(&targets.iter().filter_map(class).collect())
         }
     };
     Ok(WhyAnswer { selected, chains, cycles })

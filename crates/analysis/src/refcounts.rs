@@ -51,6 +51,17 @@ const KIND: u8 = 15;
 /// `EdgeKind::Weak` in those bits.
 const WEAK: u8 = undying_graph::EdgeKind::Weak as u8;
 
+/// A count from here on says nothing: 3.11 gives objects that it lays out itself
+/// 999,999,999 (`_PyObject_IMMORTAL_INIT`, Include/internal/pycore_object.h),
+/// and frees none of them.
+const SAYS_NOTHING: u64 = 1 << 29;
+
+/// The object's reference count, where it says something.
+#[inline]
+pub(crate) fn counted(graph: &Graph, n: NodeId) -> Option<u64> {
+    graph.refcount(n).filter(|&r| r < SAYS_NOTHING)
+}
+
 /// Whether the packed reference keeps its target alive.
 #[inline]
 pub(crate) fn is_strong(tag: u8) -> bool {
@@ -155,7 +166,7 @@ impl Refcounts {
         if guessed > 0 {
             self.guessed.insert(n);
         }
-        let Some(counted) = graph.refcount(n) else {
+        let Some(counted) = counted(graph, n) else {
             return;
         };
         let exact = found.exact[n.index()] as u64;

@@ -125,8 +125,9 @@ pub struct StepKey {
     pub kind: StepKind,
     /// Under which name.
     pub label: LabelId,
-    /// The class it leads to.
-    pub type_id: TypeId,
+    /// The name of the class it leads to: classes made again and again under one
+    /// name read the same.
+    pub class: LabelId,
     /// Whether it stands for several in a row.
     pub repeated: bool,
 }
@@ -167,8 +168,9 @@ impl Step {
     }
 
     /// What makes it equal to another when rows are merged.
-    pub fn key(&self) -> StepKey {
-        StepKey { kind: self.kind, label: self.label, type_id: self.type_id, repeated: self.times > 1 }
+    pub fn key(&self, snapshot: &Snapshot) -> StepKey {
+        let class = snapshot.types.get(self.type_id.index()).map_or(LabelId::NONE, |t| t.name);
+        StepKey { kind: self.kind, label: self.label, class, repeated: self.times > 1 }
     }
 }
 
@@ -219,13 +221,14 @@ impl WellKnown {
             step.certainty = step.certainty.max(last.certainty);
             steps.pop();
         }
-        fold_repeat(steps, step);
+        fold_repeat(snapshot, steps, step);
     }
 }
 
 /// Adds a step; from the third equal one on they are told as one with a count.
-fn fold_repeat(steps: &mut Vec<Step>, mut step: Step) {
-    let same = |a: &Step| (a.kind, a.label, a.type_id) == (step.kind, step.label, step.type_id);
+fn fold_repeat(snapshot: &Snapshot, steps: &mut Vec<Step>, mut step: Step) {
+    let key = step.key(snapshot);
+    let same = |a: &Step| StepKey { repeated: false, ..a.key(snapshot) } == key;
     if let [.., last] = steps.as_mut_slice()
         && last.times > 1
         && same(last)

@@ -328,3 +328,19 @@ fn a_root_makes_the_same_cycle_held() {
         assert_eq!(state == CycleState::Held, rooted);
     }
 }
+
+#[test]
+fn classes_made_again_under_one_name_are_one_row() {
+    let mut w = World::new(Form::Inline);
+    for _ in 0..5 {
+        // What a class statement in a function makes each time it runs.
+        let class = w.class_again("app.make.<locals>.Job");
+        let a = w.instance(class);
+        w.attr(a, "me", a);
+    }
+    let s = w.snapshot();
+    let shape = only(&s);
+    assert_eq!((shape.count, shape.instances, shape.types.len()), (5, 5, 1));
+    let rows = undying_analysis::histogram(&s).rows;
+    assert_eq!((rows.len(), rows[0].count), (1, 5));
+}

@@ -83,7 +83,7 @@ fn distances(s: &Snapshot, roots: impl Fn(RootKind) -> bool, exact: bool) -> BTr
 
 /// The rows that `chains` should give when each object has one chain.
 fn one_by_one(s: &Snapshot, forest: &Forest) -> BTreeMap<Vec<StepKey>, u64> {
-    let keys = |steps: &[Step]| steps.iter().map(Step::key).collect::<Vec<_>>();
+    let keys = |steps: &[Step]| steps.iter().map(|k| k.key(s)).collect::<Vec<_>>();
     let blank = |keys: &[StepKey]| {
         let blank =
             |k: &StepKey| StepKey { label: if k.kind == StepKind::Key { LabelId::NONE } else { k.label }, ..*k };
@@ -138,7 +138,7 @@ proptest! {
         let limits = ChainLimits { per_object: 1, rows: usize::MAX };
         let got = chains(&s, &forest, None, &dead, &all, limits, &Silent).unwrap();
         let rows: BTreeMap<Vec<StepKey>, u64> =
-            got.rows.iter().map(|r| (r.steps.iter().map(Step::key).collect(), r.count)).collect();
+            got.rows.iter().map(|r| (r.steps.iter().map(|k| k.key(&s)).collect(), r.count)).collect();
         prop_assert_eq!(rows.len(), got.rows.len(), "no two rows read the same");
         prop_assert_eq!(rows, one_by_one(&s, &forest));
         let reached = got.rows.iter().map(|r| r.count).sum::<u64>();

@@ -37,7 +37,7 @@ pub(super) fn shapes(
         count += 1;
         let inside = |n: NodeId| knots.of(n) == Some(knot);
         if let Some(row) = rows.knot(reader, members, inside, edge) {
-            members.iter().for_each(|&n| rows.object(row, snapshot, n, true));
+            members.iter().for_each(|&n| rows.object(row, reader, n, true));
         }
     }
     Ok((rows.finish(reader, CycleState::Held), count))

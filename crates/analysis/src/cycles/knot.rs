@@ -1,10 +1,11 @@
 //! One knot (objects that all reach each other): the short cycles in it, the
 //! most telling first.  Knows nothing of life and death.
 
-use undying_graph::{Detail, Flags, NodeId, Snapshot};
+use undying_graph::{Detail, Flags, NodeId, Snapshot, TypeId};
 
 use super::shape::{self, Telling};
 use super::shortest::Finder;
+use crate::histogram::first_of_name;
 use crate::{Step, WellKnown};
 
 /// Objects from which a small knot is searched.
@@ -20,11 +21,23 @@ pub(super) struct Reader<'a> {
     pub(super) telling: Telling,
     known: WellKnown,
     finder: Finder,
+    first_of_name: Vec<TypeId>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(snapshot: &'a Snapshot) -> Reader<'a> {
-        Reader { snapshot, telling: Telling::new(snapshot), known: WellKnown::new(snapshot), finder: Finder::default() }
+        Reader {
+            snapshot,
+            telling: Telling::new(snapshot),
+            known: WellKnown::new(snapshot),
+            finder: Finder::default(),
+            first_of_name: first_of_name(snapshot),
+        }
+    }
+
+    /// The first class that is called like this one.
+    pub(super) fn same_name(&self, t: TypeId) -> TypeId {
+        self.first_of_name.get(t.index()).copied().unwrap_or(t)
     }
 
     /// The different short cycles of a knot, turned, the most telling and then
@@ -43,12 +56,12 @@ impl<'a> Reader<'a> {
             };
             let mut steps = shape::steps(self.snapshot, &self.known, &edges);
             shape::turn(self.snapshot, &self.telling, &mut steps);
-            if !found.iter().any(|f| shape::key(f) == shape::key(&steps)) {
+            if !found.iter().any(|f| shape::key(self.snapshot, f) == shape::key(self.snapshot, &steps)) {
                 found.push(steps);
             }
         }
         let head = |s: &[Step]| s.last().map(|s| self.telling.of(self.snapshot, s.node));
-        found.sort_by_cached_key(|s| (head(s), s.len(), shape::key(s)));
+        found.sort_by_cached_key(|s| (head(s), s.len(), shape::key(self.snapshot, s)));
         found.truncate(1 + OTHERS);
         found
     }
@@ -78,7 +91,8 @@ impl<'a> Reader<'a> {
                 edges.push((i, to, mix(held.kind as u64, label as u64)));
             }
         }
-        let color = |n: &NodeId| mix(graph.type_id(*n).0 as u64, graph.flags(*n).has(Flags::CLASS) as u64);
+        let color =
+            |n: &NodeId| mix(self.same_name(graph.type_id(*n)).0 as u64, graph.flags(*n).has(Flags::CLASS) as u64);
         let mut colors: Vec<u64> = members.iter().map(color).collect();
         for _ in 0..2 {
             let mut next = colors.clone();

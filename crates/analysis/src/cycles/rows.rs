@@ -47,7 +47,7 @@ impl Rows {
             self.rows[row].count += 1;
             return Some(row);
         }
-        let row = self.cycles(reader.cycles(members, inside, edge))?;
+        let row = self.cycles(reader.snapshot, reader.cycles(members, inside, edge))?;
         if let Some(likeness) = likeness {
             self.by_likeness.insert(likeness, row);
         }
@@ -55,8 +55,8 @@ impl Rows {
     }
 
     /// Enters a knot whose cycles were found.
-    fn cycles(&mut self, cycles: Vec<Vec<Step>>) -> Option<usize> {
-        let key = shape::key(cycles.first()?);
+    fn cycles(&mut self, snapshot: &Snapshot, cycles: Vec<Vec<Step>>) -> Option<usize> {
+        let key = shape::key(snapshot, cycles.first()?);
         let next = self.rows.len();
         let row = *self.by_key.entry(key).or_insert(next);
         if row == next {
@@ -74,11 +74,12 @@ impl Rows {
     }
 
     /// Enters an object of a knot, or one that only it holds.
-    pub(super) fn object(&mut self, row: usize, snapshot: &Snapshot, n: NodeId, member: bool) {
+    pub(super) fn object(&mut self, row: usize, reader: &Reader, n: NodeId, member: bool) {
+        let snapshot = reader.snapshot;
         let Some(row) = self.rows.get_mut(row) else {
             return;
         };
-        let (bytes, t) = (snapshot.graph.shallow_bytes(n), snapshot.graph.type_id(n));
+        let (bytes, t) = (snapshot.graph.shallow_bytes(n), reader.same_name(snapshot.graph.type_id(n)));
         let class = snapshot.graph.flags(n).has(undying_graph::Flags::CLASS);
         row.objects += 1;
         row.bytes = row.bytes.saturating_add(bytes);
@@ -93,7 +94,7 @@ impl Rows {
     pub(super) fn finish(self, reader: &Reader, state: CycleState) -> Vec<CycleShape> {
         let rows = self.rows.into_iter().map(|row| row.finish(reader, state));
         let mut rows: Vec<CycleShape> = rows.collect();
-        rows.sort_by_cached_key(|r| (Reverse(r.bytes), Reverse(r.count), shape::key(&r.cycle.steps)));
+        rows.sort_by_cached_key(|r| (Reverse(r.bytes), Reverse(r.count), shape::key(reader.snapshot, &r.cycle.steps)));
         rows
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn steps(snapshot: &Snapshot, known: &WellKnown, edges: &[u32]) -> Ve
 /// The same cycle, begun where its words come first among the objects that tell
 /// most; by numbers, which is quick and the same for all cycles of one heap.
 pub(super) fn turn(snapshot: &Snapshot, telling: &Telling, steps: &mut [Step]) {
-    turn_by(snapshot, telling, steps, |s| s.key());
+    turn_by(snapshot, telling, steps, |s| s.key(snapshot));
 }
 
 /// The same by text, which is the same for all heaps.
@@ -109,6 +109,6 @@ fn turn_by<K: Ord>(snapshot: &Snapshot, telling: &Telling, steps: &mut [Step], k
 }
 
 /// What two cycles that read the same share; of turned steps.
-pub(super) fn key(steps: &[Step]) -> Box<[StepKey]> {
-    steps.iter().map(Step::key).collect()
+pub(super) fn key(snapshot: &Snapshot, steps: &[Step]) -> Box<[StepKey]> {
+    steps.iter().map(|s| s.key(snapshot)).collect()
 }

@@ -44,7 +44,7 @@ impl Tree {
     /// One step further.  The same rules as [`WellKnown::push`], which makes the
     /// steps that are shown: a test holds them against each other.
     fn extend(&mut self, snapshot: &Snapshot, mut place: Place, step: &Step) -> Place {
-        let mut key = step.key();
+        let mut key = step.key(snapshot);
         if let (parent, Some(last)) = self.rows[place as usize]
             && let Some((kind, label)) = self.known.joins(snapshot, last.kind, last.label, step)
         {
@@ -154,7 +154,7 @@ impl Merge<'_> {
             match self.forest.reached(&self.snapshot.graph, at) {
                 Reached::No => break TOP,
                 Reached::Root(root) => {
-                    let place = self.tree.child(TOP, Step::root(self.snapshot, &root).key());
+                    let place = self.tree.child(TOP, Step::root(self.snapshot, &root).key(self.snapshot));
                     self.place[at.index()] = place;
                     break place;
                 }

@@ -74,7 +74,7 @@ fn suspect(snapshot: &Snapshot, collector: &Collector, shape: &CycleShape, confi
     Suspect {
         rank: 0,
         kind,
-        type_name: naming::type_name(snapshot, shape.head).to_string(),
+        type_name: type_name(snapshot, shape),
         count: shape.instances,
         shallow_bytes: shape.instance_bytes,
         retained_bytes: Some(shape.bytes),
@@ -89,6 +89,13 @@ fn suspect(snapshot: &Snapshot, collector: &Collector, shape: &CycleShape, confi
         example: steps.last().map(|s| s.node),
         cycle: Some(shape.cycle.clone()),
     }
+}
+
+/// The class that accumulates: where classes themselves do, the example's own name.
+fn type_name(snapshot: &Snapshot, shape: &CycleShape) -> String {
+    let class = shape.cycle.steps.last().filter(|_| shape.head_is_class);
+    let own = class.and_then(|s| snapshot.name_of(s.node)).map(|row| snapshot.text(row.name));
+    own.unwrap_or(naming::type_name(snapshot, shape.head)).to_string()
 }
 
 /// The evidence, a sentence.

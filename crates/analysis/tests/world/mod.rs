@@ -73,9 +73,20 @@ impl World {
         t
     }
 
+    /// One more class of this name.
+    pub fn class_again(&mut self, name: &str) -> TypeId {
+        self.classes.remove(name);
+        self.class(name)
+    }
+
     /// A new object, tracked by the collector, 64 bytes.
     pub fn new_object(&mut self, class: &str) -> NodeId {
         let class = self.class(class);
+        self.instance(class)
+    }
+
+    /// The same of a class that is there.
+    pub fn instance(&mut self, class: TypeId) -> NodeId {
         self.things.push(Thing {
             class,
             bytes: 64,
