@@ -15,4 +15,4 @@ pub(super) fn recognise(view: &View) -> Option<usize> {
 }
 
 pub(super) const WHY: &str = "An exception holds its traceback, a traceback its frames, and {edge} leads back: the frame and all its locals stay.";
-pub(super) const CURE: &str = "Let go of `{name}` when it is done with (`try: … finally: del {name}`), or cut the traceback: traceback.clear_frames(tb), or keep the exception with_traceback(None).";
+pub(super) const CURE: &str = "Let go of {edge} when it is done with (`del` in a `finally`), or cut the traceback: traceback.clear_frames(tb), or keep the exception with_traceback(None).";
