@@ -53,11 +53,6 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     cargo(root, &words, &[(INSIDE, "1".as_ref()), (ENVIRONMENTS, environments.as_os_str())])
 }
 
-/// The same with these words for cargo test.
-pub fn all(root: &Path, words: &[&str]) -> Result<()> {
-    run(root, &Arguments { list: false, rest: words.iter().map(|w| (*w).to_owned()).collect() })
-}
-
 /// Writes the golden reports anew.
 pub fn golden(root: &Path) -> Result<()> {
     let words = ["test", "-p", "undying-cli", "--test", "examples"].map(str::to_owned);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use undying_graph::{Certainty, EdgeKind, LabelId, Labels};
 use undying_memory::Memory;
 
@@ -131,6 +131,8 @@ const NO_CLASS: u32 = u32::MAX;
 const DEEPEST: u32 = 8;
 const LONGEST_CHAIN: usize = 256;
 const MOST_MEMBERS: u64 = 4096;
+/// Sane values of `tp_basicsize`.
+const SIZES: std::ops::RangeInclusive<u64> = 16..=1 << 20;
 
 impl Classes {
     /// None yet.
@@ -189,8 +191,8 @@ pub fn is_class(space: &Space, layout: &Layout, address: u64, depth: u32) -> boo
         return false;
     }
     let meta = body.word(object::TYPE);
-    let (basic, item) = (body.signed(t.basicsize), body.signed(t.itemsize));
-    if !(16..=1 << 20).contains(&basic) || !(0..=1 << 20).contains(&item) {
+    let (basic, item) = (body.word(t.basicsize), body.signed(t.itemsize));
+    if !SIZES.contains(&basic) || !(0..=1 << 20).contains(&item) {
         return false;
     }
     let named = space.c_string(body.word(t.name), 256).is_ok_and(|n| !n.is_empty());
@@ -207,7 +209,7 @@ fn chain<'a>(space: &Space<'a>, layout: &Layout, address: u64) -> Vec<(u64, Body
     let mut found: Vec<(u64, Body)> = Vec::new();
     let mut at = address;
     while at != 0 && found.len() < LONGEST_CHAIN && !found.iter().any(|f| f.0 == at) {
-        let Some(body) = space.body(at) else { break };
+        let Some(body) = space.body(at).filter(|b| SIZES.contains(&b.word(layout.type_.basicsize))) else { break };
         found.push((at, body));
         at = body.word(layout.type_.base);
     }
@@ -370,7 +372,7 @@ impl<'p, 'a> Plan<'p, 'a> {
     /// A class without a table: its published members, and the rest of its words.
     fn unknown(&mut self, _address: u64, body: Body, below: u64, basic: u64, name: &str) {
         let from = below.max(16).next_multiple_of(8);
-        let mut covered: Vec<u64> = Vec::new();
+        let mut covered = FxHashSet::default();
         let python_class =
             body.word(self.layout.type_.flags) & flag::HEAP != 0 && body.word(self.layout.heap_type.slots) != 0;
         for (member, type_code, offset) in members(self.space, self.layout, body) {
@@ -381,9 +383,9 @@ impl<'p, 'a> Plan<'p, 'a> {
                     false => (EdgeKind::Attr, Certainty::Member),
                 };
                 self.field(offset as u32, kind, certainty, &member);
-                covered.push(offset);
+                covered.insert(offset);
             } else if matches!(type_code, 2 | 4 | 5 | 12 | 17 | 18 | 19) {
-                covered.push(offset);
+                covered.insert(offset);
             }
         }
         for offset in [body.signed(self.layout.type_.dictoffset), body.signed(self.layout.type_.weaklistoffset)] {

@@ -5,7 +5,6 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use undying_graph::{Cancelled, Certainty, EdgeKind, Progress};
 
-use crate::allocator::Allocator;
 use crate::class::Class;
 use crate::index::AddressSet;
 use crate::object::{self, Count, GC_HEADER, PREV_FLAGS, flag};
@@ -45,7 +44,6 @@ pub struct KeyOwner {
 /// The pass itself.
 pub struct Discovery<'d, 'a> {
     cx: &'d Context<'a>,
-    allocator: &'d Allocator<'a>,
     stack: Vec<u64>,
     opaque: Vec<u64>,
     raw: Vec<(u64, u64)>,
@@ -53,6 +51,7 @@ pub struct Discovery<'d, 'a> {
     claimed: FxHashSet<u64>,
     classes_seen: usize,
     done: u64,
+    references_left: u64,
     progress: &'d dyn Progress,
     objects: AddressSet,
     found: Found,
@@ -60,11 +59,10 @@ pub struct Discovery<'d, 'a> {
 
 impl<'d, 'a> Discovery<'d, 'a> {
     /// Nothing found yet.
-    pub fn new(cx: &'d Context<'a>, allocator: &'d Allocator<'a>, progress: &'d dyn Progress) -> Self {
+    pub fn new(cx: &'d Context<'a>, progress: &'d dyn Progress) -> Self {
         let image = cx.space.image;
         Discovery {
             cx,
-            allocator,
             stack: Vec::new(),
             opaque: Vec::new(),
             raw: Vec::new(),
@@ -72,6 +70,7 @@ impl<'d, 'a> Discovery<'d, 'a> {
             claimed: FxHashSet::default(),
             classes_seen: 0,
             done: 0,
+            references_left: cx.most_references(),
             progress,
             objects: AddressSet::new(image),
             found: Found {
@@ -137,11 +136,11 @@ impl<'d, 'a> Discovery<'d, 'a> {
                 let Some(body) = cx.space.body(address) else { continue };
                 let class = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).and_then(|n| cx.classes.get(n));
                 if let Some(class) = class {
-                    opaque::scan(cx, self.allocator, class, address, body, &mut self);
+                    opaque::scan(cx, class, address, body, &mut self);
                 }
             }
             for (start, length) in raw {
-                opaque::state(cx, self.allocator, start, length, &mut self);
+                opaque::state(cx, start, length, &mut self);
             }
             self.drain()?;
         }
@@ -241,7 +240,7 @@ impl<'d, 'a> Discovery<'d, 'a> {
             (true, 0) => GC_HEADER,
             (true, _) => GC_HEADER + 16,
         };
-        let block = self.allocator.block_in_use(address.wrapping_sub(before));
+        let block = self.cx.allocator.block_in_use(address.wrapping_sub(before));
         block.is_some_and(|b| b.start + before == address && b.length >= before + 16)
     }
 
@@ -259,9 +258,10 @@ impl<'d, 'a> Discovery<'d, 'a> {
 impl Out for Discovery<'_, '_> {
     #[inline]
     fn edge(&mut self, target: u64, kind: EdgeKind, certainty: Certainty, _name: Name) {
-        if target == 0 || kind == EdgeKind::Weak {
+        if target == 0 || kind == EdgeKind::Weak || self.references_left == 0 {
             return;
         }
+        self.references_left -= 1;
         match certainty {
             Certainty::Conservative => self.maybe.push(target),
             _ => self.reach(target),

@@ -7,7 +7,6 @@ use undying_graph::{
     Cancelled, Certainty, Detail, Edge, EdgeKind, Flags, LabelId, NamedRow, NodeId, ObjectRow, Progress, Sink, TypeId,
 };
 
-use crate::allocator::Allocator;
 use crate::class::Class;
 use crate::discover::Found;
 use crate::index::Index;
@@ -39,6 +38,8 @@ pub struct Emitted {
     pub named: Vec<NamedRow>,
     /// Objects in mapped files' data.
     pub statics: Vec<NodeId>,
+    /// References dropped because there cannot be so many.
+    pub impossible: u64,
     /// References whose target is no object.
     pub dangling: u64,
     /// Type rows' own objects are looked up by address afterwards.
@@ -48,7 +49,6 @@ pub struct Emitted {
 /// The pass itself.
 pub struct Emit<'e, 'a, S: Sink + ?Sized> {
     cx: &'e Context<'a>,
-    allocator: &'e Allocator<'a>,
     found: &'e Found,
     index: &'e Index,
     sink: &'e mut S,
@@ -57,6 +57,7 @@ pub struct Emit<'e, 'a, S: Sink + ?Sized> {
     claimed: FxHashSet<u64>,
     untraversed: Vec<Edge>,
     traversable: bool,
+    references_left: u64,
     out: Emitted,
 }
 
@@ -70,22 +71,16 @@ struct Labels {
 
 impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
     /// Ready to go.
-    pub fn new(
-        cx: &'e Context<'a>,
-        allocator: &'e Allocator<'a>,
-        found: &'e Found,
-        index: &'e Index,
-        sink: &'e mut S,
-    ) -> Self {
+    pub fn new(cx: &'e Context<'a>, found: &'e Found, index: &'e Index, sink: &'e mut S) -> Self {
         let labels = Labels {
             known: Vec::new(),
             keys: FxHashMap::default(),
             recent: vec![(0, LabelId::NONE); CACHE],
             codes: FxHashMap::default(),
         };
-        let claimed = FxHashSet::default();
+        let (claimed, references_left) = (FxHashSet::default(), cx.most_references());
         let (edges, untraversed, out) = (Vec::new(), Vec::new(), Emitted::default());
-        Emit { cx, allocator, found, index, sink, edges, labels, claimed, untraversed, traversable: true, out }
+        Emit { cx, found, index, sink, edges, labels, claimed, untraversed, traversable: true, references_left, out }
     }
 
     /// All objects.
@@ -249,6 +244,11 @@ impl<S: Sink + ?Sized> Out for Emit<'_, '_, S> {
             self.out.dangling += u64::from(certainty == Certainty::Exact && kind != EdgeKind::Weak);
             return;
         };
+        if self.references_left == 0 {
+            self.out.impossible += 1;
+            return;
+        }
+        self.references_left -= 1;
         let index = |i: u64| Detail::Index(u32::try_from(i).unwrap_or(u32::MAX));
         let label = |l: LabelId| if l == LabelId::NONE { Detail::None } else { Detail::Label(l) };
         let detail = match name {
@@ -271,11 +271,11 @@ impl<S: Sink + ?Sized> Out for Emit<'_, '_, S> {
     }
 
     fn opaque(&mut self, class: &Class, address: u64, body: Body) {
-        opaque::scan(self.cx, self.allocator, class, address, body, self);
+        opaque::scan(self.cx, class, address, body, self);
     }
 
     fn raw(&mut self, address: u64, length: u64) {
-        opaque::state(self.cx, self.allocator, address, length, self);
+        opaque::state(self.cx, address, length, self);
     }
 
     fn named(&mut self, address: u64, name: Naming) {

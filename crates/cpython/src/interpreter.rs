@@ -1,6 +1,7 @@
 //! Interpreters, their threads, and the references that they hold: the roots.
 //! CPython `Include/internal/pycore_interp.h`, `pycore_pystate.h`, `Python/pystate.c`.
 
+use rustc_hash::FxHashSet;
 use undying_graph::{Certainty, EdgeKind, RootKind};
 use undying_memory::Thread;
 
@@ -30,9 +31,9 @@ pub struct Held {
 
 /// Addresses of a linked list of structures.
 fn list(cx: &Context, first: u64, next: u32, most: usize) -> Vec<u64> {
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), FxHashSet::default());
     let mut at = first;
-    while at != 0 && found.len() < most && !found.contains(&at) {
+    while at != 0 && found.len() < most && seen.insert(at) {
         let Some(body) = cx.space.body(at) else { break };
         found.push(at);
         at = body.word(next);

@@ -14,6 +14,7 @@ pub mod types;
 
 use undying_graph::{Certainty, EdgeKind, LabelId};
 
+use crate::allocator::Allocator;
 use crate::builtin::Visitor;
 use crate::class::{Class, Classes};
 use crate::data::DataRanges;
@@ -89,8 +90,34 @@ pub struct Context<'a> {
     pub statics: &'a DataRanges,
     /// The `atexit` module, whose state holds the callbacks (up to 3.9); else 0.
     pub exit_module: u64,
+    /// Blocks of memory.
+    pub allocator: &'a Allocator<'a>,
     /// Dictionaries whose references are not counted (the table of interned strings).
     pub interned: &'a [u64],
+}
+
+/// Counts up to this are believed as they stand: a torn one costs little.
+const SMALL_COUNT: u64 = 1 << 14;
+
+impl Context<'_> {
+    /// More references than this cannot be: each is a word of the copied memory, and
+    /// few are told twice.  Torn counts may promise more; what comes after is dropped.
+    pub fn most_references(&self) -> u64 {
+        self.space.image.len() / 8 * 2 + 1024
+    }
+
+    /// A count of items of `width` bytes that begin `skip` bytes into the block at
+    /// `start`: no more than the block has room for, where the block is known.
+    #[inline]
+    pub fn believe(&self, start: u64, skip: u64, count: u64, width: u64) -> u64 {
+        if count <= SMALL_COUNT {
+            return count;
+        }
+        match self.allocator.block_in_use(start) {
+            Some(b) => count.min(b.length.saturating_sub(skip.saturating_add(start - b.start)) / width.max(1)),
+            None => count,
+        }
+    }
 }
 
 /// Report all references of the object at `address`.
@@ -101,7 +128,7 @@ pub fn visit<O: Out>(cx: &Context, class: &Class, address: u64, body: Body, out:
     match class.visitor {
         Visitor::Fields => {}
         Visitor::List => sequence::list(cx, body, out),
-        Visitor::Tuple => sequence::tuple(cx, class, body, out),
+        Visitor::Tuple => sequence::tuple(cx, class, address, body, out),
         Visitor::Dict => {
             dict::visit(cx, address, body, out);
         }

@@ -81,15 +81,15 @@ pub fn walk<S: Sink + ?Sized>(
     let interned = interned_tables(&space, layout.interp.interned_strings, first);
     let exit_module =
         if layout.interp.atexit == ABSENT { space.body_or_empty(first).word(layout.interp.pyexitmodule) } else { 0 };
-    let cx =
-        Context { space: &space, layout, shape, classes: &classes, statics: data, exit_module, interned: &interned };
+    let allocator = Allocator::new(&space, layout, shape.pool_bytes);
+    let (space, classes, allocator, interned) = (&space, &classes, &allocator, &interned[..]);
+    let cx = Context { space, layout, shape, classes, statics: data, exit_module, allocator, interned };
     facts.python = proof::prove(&cx, first).map_err(WalkError::Misfit)?;
     let survey = survey(&cx, runtime, captured)?;
-    let allocator = Allocator::new(&space, layout, shape.pool_bytes);
     progress.phase("finding objects", 0);
-    let (objects, found) = discover(&cx, &allocator, &survey, progress)?;
+    let (objects, found) = discover(&cx, &survey, progress)?;
     let index = Index::new(objects);
-    let emitted = Emit::new(&cx, &allocator, &found, &index, sink).run(progress)?;
+    let emitted = Emit::new(&cx, &found, &index, sink).run(progress)?;
     fill(&mut facts, &survey, &found, &emitted);
     let tail = Tail {
         roots: roots(&cx, &survey, &index, &emitted, sink),
@@ -129,11 +129,10 @@ fn survey(cx: &Context, runtime: &Runtime, captured: &Captured) -> Result<Survey
 
 fn discover(
     cx: &Context,
-    allocator: &Allocator,
     survey: &Survey,
     progress: &dyn Progress,
 ) -> Result<(crate::index::AddressSet, Found), WalkError> {
-    let mut pass = Discovery::new(cx, allocator, progress);
+    let mut pass = Discovery::new(cx, progress);
     for c in &survey.collectors {
         for (i, head) in c.generations.iter().enumerate() {
             pass.seed_list(*head, i == 0, false)?;
@@ -167,6 +166,7 @@ fn fill(facts: &mut Facts, survey: &Survey, found: &Found, emitted: &Emitted) {
         ("not-an-object", found.broken),
         ("collector-link", found.wrong_links),
         ("dangling-reference", emitted.dangling),
+        ("impossible-reference", emitted.impossible),
     ] {
         if count > 0 {
             *facts.defects.entry(kind.into()).or_default() += count;
@@ -235,3 +235,6 @@ fn regions(captured: &Captured) -> Vec<RegionRow> {
     };
     captured.mappings.iter().map(row).collect()
 }
+
+#[cfg(test)]
+mod hostile;

@@ -136,7 +136,7 @@ pub fn visit<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) -> u64
     let split = p.values.is_some();
     let own_keys = if split || p.keys.shared { out.owns_keys(p.keys_at, address, false) } else { true };
     let mut used = 0;
-    for i in 0..p.keys.count {
+    for i in 0..cx.believe(p.keys_at, 0, p.keys.count, p.keys.entry_bytes) {
         let (key, inline) = p.keys.entry(i);
         let value = match p.values {
             Some(_) if p.embedded => 0,

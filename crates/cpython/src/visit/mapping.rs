@@ -15,7 +15,8 @@ pub fn set<O: Out>(cx: &Context, body: Body, out: &mut O) {
         return;
     }
     let table = cx.space.body_or_empty(body.word(s.table));
-    let slots = mask.saturating_add(1).min(table.0.len() as u64 / e.size.max(1) as u64);
+    let slots = mask.saturating_add(1).min(table.0.len() as u64 / u64::from(e.size.max(1)));
+    let slots = cx.believe(body.word(s.table), 0, slots, u64::from(e.size));
     for i in 0..slots {
         let entry = table.from(i * e.size as u64);
         if entry.signed(e.hash) != -1 {

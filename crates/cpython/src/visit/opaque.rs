@@ -4,7 +4,6 @@
 
 use undying_graph::{Certainty, EdgeKind};
 
-use crate::allocator::Allocator;
 use crate::class::Class;
 use crate::object;
 use crate::space::Body;
@@ -24,37 +23,29 @@ pub trait Finder {
 }
 
 /// Scan the unexplained words of an instance.
-pub fn scan<F: Finder>(cx: &Context, allocator: &Allocator, class: &Class, address: u64, body: Body, finder: &mut F) {
+pub fn scan<F: Finder>(cx: &Context, class: &Class, address: u64, body: Body, finder: &mut F) {
     for &(from, to) in &class.scan {
         let words = u64::from(to.saturating_sub(from)) / 8;
         for (i, word) in body.words(from, words).enumerate() {
-            one(cx, allocator, class, address, word, u64::from(from) + i as u64 * 8, finder);
+            one(cx, class, address, word, u64::from(from) + i as u64 * 8, finder);
         }
     }
     if class.scan_items {
         let items = body.signed(object::SIZE).unsigned_abs().saturating_mul(u64::from(class.itemsize));
         for (i, word) in body.words(class.basicsize.next_multiple_of(8), items / 8).enumerate() {
-            one(cx, allocator, class, address, word, u64::from(class.basicsize) + i as u64 * 8, finder);
+            one(cx, class, address, word, u64::from(class.basicsize) + i as u64 * 8, finder);
         }
     }
 }
 
-fn one<F: Finder>(
-    cx: &Context,
-    allocator: &Allocator,
-    class: &Class,
-    address: u64,
-    word: u64,
-    offset: u64,
-    finder: &mut F,
-) {
+fn one<F: Finder>(cx: &Context, class: &Class, address: u64, word: u64, offset: u64, finder: &mut F) {
     if word < 0x1000 || word % 8 != 0 || word == address {
         return;
     }
     if finder.is_object(word) {
         finder.found(word, EdgeKind::Unknown, offset);
     } else if class.follow_raw {
-        if let Some(block) = allocator.block_in_use(word).filter(|b| b.start == word) {
+        if let Some(block) = cx.allocator.block_in_use(word).filter(|b| b.start == word) {
             raw(cx, address, block.start, block.length, finder);
         }
     }
@@ -62,14 +53,14 @@ fn one<F: Finder>(
 
 /// Scan a block of known owner and length (a module's state), and the raw blocks it
 /// points to: tables that the module made of its own types.
-pub fn state<F: Finder>(cx: &Context, allocator: &Allocator, start: u64, length: u64, finder: &mut F) {
+pub fn state<F: Finder>(cx: &Context, start: u64, length: u64, finder: &mut F) {
     for (i, word) in cx.space.body_or_empty(start).words(0, length.min(LONGEST_BLOCK) / 8).enumerate() {
         if word < 0x1000 || word % 8 != 0 {
             continue;
         }
         if finder.is_object(word) {
             finder.found(word, EdgeKind::Native, i as u64 * 8);
-        } else if let Some(block) = allocator.block_in_use(word).filter(|b| b.start == word) {
+        } else if let Some(block) = cx.allocator.block_in_use(word).filter(|b| b.start == word) {
             raw(cx, start, block.start, block.length, finder);
         }
     }

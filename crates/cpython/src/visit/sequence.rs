@@ -18,14 +18,17 @@ pub fn items<O: Out>(body: Body, offset: u32, count: u64, out: &mut O) {
 pub fn list<O: Out>(cx: &Context, body: Body, out: &mut O) {
     let count = body.signed(object::SIZE).max(0) as u64;
     if count > 0 {
-        items(cx.space.body_or_empty(body.word(cx.layout.list.item)), 0, count, out);
+        let block = body.word(cx.layout.list.item);
+        items(cx.space.body_or_empty(block), 0, cx.believe(block, 0, count, 8), out);
     }
 }
 
 /// `tuple` and its subclasses; a structure sequence has hidden items behind the
 /// visible ones ([`Class::hidden_items`]).
-pub fn tuple<O: Out>(cx: &Context, class: &Class, body: Body, out: &mut O) {
+pub fn tuple<O: Out>(cx: &Context, class: &Class, address: u64, body: Body, out: &mut O) {
     let count = (body.signed(object::SIZE).max(0) as u64).max(class.hidden_items);
+    let header = object::GC_HEADER;
+    let count = cx.believe(address.wrapping_sub(header), header + u64::from(cx.layout.tuple.item), count, 8);
     items(body, cx.layout.tuple.item, count, out);
 }
 
@@ -37,7 +40,13 @@ pub fn deque<O: Out>(cx: &Context, body: Body, out: &mut O) {
     let mut at = body.word(d.leftblock);
     let mut index = body.word(d.leftindex).min(per_block);
     let mut position = 0;
-    while left > 0 && per_block > 0 {
+    // a torn link may close the chain to a ring: the mark moves at each power of two
+    let (mut mark, mut turns) = (0, 0u64);
+    while left > 0 && per_block > 0 && at != mark {
+        turns += 1;
+        if turns.is_power_of_two() {
+            mark = at;
+        }
         let Some(block) = cx.space.body(at) else { break };
         let here = left.min(per_block - index);
         for item in block.words(b.data + (index * 8) as u32, here) {
