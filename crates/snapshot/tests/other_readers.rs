@@ -38,13 +38,12 @@ fn some_heap() -> heaps::Heap {
     }
 }
 
-/// The columns that a file must have, by name.
+/// The columns of the big tables, by name.
 fn columns(s: &Snapshot) -> Value {
     let g = &s.graph;
     let edges: Vec<_> = g.nodes().flat_map(|n| g.edges(n).map(move |e| (n.0, e))).collect();
     let label = |d| if let Detail::Label(l) = d { json!(s.text(l)) } else { Value::Null };
     let index = |d| if let Detail::Index(i) = d { json!(i) } else { Value::Null };
-    let named = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
     json!({
         "objects": {
             "address": g.nodes().map(|n| g.address(n) as i64).collect::<Vec<_>>(),
@@ -61,6 +60,13 @@ fn columns(s: &Snapshot) -> Value {
             "index": edges.iter().map(|e| index(e.1.detail)).collect::<Vec<_>>(),
             "certainty": edges.iter().map(|e| e.1.certainty.name()).collect::<Vec<_>>(),
         },
+    })
+}
+
+/// The columns of the small tables.
+fn small_columns(s: &Snapshot) -> Value {
+    let named = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+    json!({
         "types": {
             "type_id": (0..s.types.len()).collect::<Vec<_>>(),
             "name": s.types.iter().map(|t| s.text(t.name)).collect::<Vec<_>>(),
@@ -95,15 +101,7 @@ fn columns(s: &Snapshot) -> Value {
     })
 }
 
-#[test]
-fn pyarrow_sees_the_contract_and_our_values() {
-    let dir = tempfile::tempdir().unwrap();
-    let dest = dir.path().join("s");
-    let heap = some_heap();
-    heap.write(&dest);
-    let Some(shown) = pyarrow(&["show"], &dest) else { return };
-    let shown: Value = serde_json::from_slice(&shown).unwrap();
-    assert_eq!(shown["undying.schema"], "1");
+fn has_the_schema(shown: &Value) {
     let schema = |table: &str| shown[table]["schema"].clone();
     assert_eq!(
         schema("objects"),
@@ -128,13 +126,26 @@ fn pyarrow_sees_the_contract_and_our_values() {
         ])
     );
     assert_eq!(schema("untraversed"), schema("edges"));
+}
+
+#[test]
+fn pyarrow_sees_the_contract_and_our_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let dest = dir.path().join("s");
+    let heap = some_heap();
+    heap.write(&dest);
+    let Some(shown) = pyarrow(&["show"], &dest) else { return };
+    let shown: Value = serde_json::from_slice(&shown).unwrap();
+    assert_eq!(shown["undying.schema"], "1");
+    has_the_schema(&shown);
     let (mut traversed, mut untraversed) = (heap.clone(), heap.clone());
     traversed.things.iter_mut().for_each(|t| t.untraversed.clear());
     untraversed.things.iter_mut().for_each(|t| t.links = std::mem::take(&mut t.untraversed));
     let mut expected = columns(&traversed.build());
     expected["untraversed"] = columns(&untraversed.build())["edges"].take();
     assert!(!expected["untraversed"]["source"].as_array().unwrap().is_empty());
-    for (table, wanted) in expected.as_object().unwrap() {
+    let small = small_columns(&traversed.build());
+    for (table, wanted) in expected.as_object().unwrap().iter().chain(small.as_object().unwrap()) {
         for (column, values) in wanted.as_object().unwrap() {
             assert_eq!(&shown[table]["columns"][column], values, "{table}.{column}");
         }

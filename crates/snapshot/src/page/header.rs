@@ -171,23 +171,7 @@ fn skip(bytes: &mut &[u8], wire: u8, depth: u32) -> Option<()> {
             let n = usize::try_from(varint::take(bytes)?).ok()?;
             bytes.split_off(..n)?;
         }
-        9 | 10 => {
-            let (&head, rest) = bytes.split_first()?;
-            *bytes = rest;
-            let n = if head >> 4 == 15 { varint::take(bytes)? } else { (head >> 4) as u64 };
-            // Every element takes a byte at least.
-            if n > bytes.len() as u64 {
-                return None;
-            }
-            for _ in 0..n {
-                match head & 15 {
-                    BOOL_TRUE | BOOL_FALSE => {
-                        bytes.split_off(..1)?;
-                    }
-                    wire => skip(bytes, wire, depth + 1)?,
-                }
-            }
-        }
+        9 | 10 => skip_list(bytes, depth)?,
         STRUCT => {
             let mut field = 0;
             while let Some(wire) = next_field(bytes, &mut field)? {
@@ -195,6 +179,25 @@ fn skip(bytes: &mut &[u8], wire: u8, depth: u32) -> Option<()> {
             }
         }
         _ => return None,
+    }
+    Some(())
+}
+
+fn skip_list(bytes: &mut &[u8], depth: u32) -> Option<()> {
+    let (&head, rest) = bytes.split_first()?;
+    *bytes = rest;
+    let n = if head >> 4 == 15 { varint::take(bytes)? } else { (head >> 4) as u64 };
+    // Every element takes a byte at least.
+    if n > bytes.len() as u64 {
+        return None;
+    }
+    for _ in 0..n {
+        match head & 15 {
+            BOOL_TRUE | BOOL_FALSE => {
+                bytes.split_off(..1)?;
+            }
+            wire => skip(bytes, wire, depth + 1)?,
+        }
     }
     Some(())
 }

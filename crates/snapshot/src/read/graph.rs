@@ -125,7 +125,9 @@ pub(super) fn edges(
             c.target.extend_from_slice(ids);
             below(ids, objects, "a reference to an object that is not there")
         })?;
-        details(table, buffers, group, before, labels, c)?;
+        tags(table, buffers, group, before, &mut c.tag)?;
+        c.number.resize(c.target.len(), 0);
+        details(table, buffers, group, labels, &mut c.tag[before..], &mut c.number[before..])?;
         progress.done(c.target.len() as u64);
     }
     // Objects that hold nothing start where the one before them ends.
@@ -162,39 +164,40 @@ impl Sources {
     }
 }
 
-/// Kind, certainty, label and index of one row group's references.
+/// Kind and certainty of one row group's references, which start at `before`.
+fn tags(table: &Open, buffers: &mut Buffers, group: usize, before: usize, tag: &mut Vec<u8>) -> Result<()> {
+    let (mut known, mut refused) = (Vec::new(), None);
+    let kinds = table.pages(buffers, group, "kind", Want::Text, |rows, dictionary| {
+        let number = |text: &str| EdgeKind::from_name(text).map(|k| k as u8);
+        name_numbers(dictionary, &mut known, &mut refused, number)?;
+        tag.extend(all(rows, &rows.narrow)?.iter().map(|&place| known[place as usize]));
+        Ok(())
+    });
+    kinds.map_err(|e| explain(table, "kind", &refused, e))?;
+    known.clear();
+    let mut at = before;
+    let certainties = table.pages(buffers, group, "certainty", Want::Text, |rows, dictionary| {
+        let number = |text: &str| Certainty::from_name(text).map(|k| (k as u8) << CERTAINTY);
+        name_numbers(dictionary, &mut known, &mut refused, number)?;
+        let tags = tag.get_mut(at..at + rows.count).ok_or("more rows than kind has")?;
+        tags.iter_mut().zip(all(rows, &rows.narrow)?).for_each(|(tag, &place)| *tag |= known[place as usize]);
+        at += rows.count;
+        Ok(())
+    });
+    certainties.map_err(|e| explain(table, "certainty", &refused, e))
+}
+
+/// Label and index of one row group's references: those in `tags`, with as many
+/// `numbers`.
 fn details(
     table: &Open,
     buffers: &mut Buffers,
     group: usize,
-    before: usize,
     labels: &mut Labels,
-    c: &mut Columns,
+    tags: &mut [u8],
+    numbers: &mut [u32],
 ) -> Result<()> {
-    let (mut known, mut refused) = (Vec::new(), None);
-    table
-        .pages(buffers, group, "kind", Want::Text, |rows, dictionary| {
-            let number = |text: &str| EdgeKind::from_name(text).map(|k| k as u8);
-            name_numbers(dictionary, &mut known, &mut refused, number)?;
-            c.tag.extend(all(rows, &rows.narrow)?.iter().map(|&place| known[place as usize]));
-            Ok(())
-        })
-        .map_err(|e| explain(table, "kind", &refused, e))?;
-    known.clear();
-    let mut at = before;
-    table
-        .pages(buffers, group, "certainty", Want::Text, |rows, dictionary| {
-            let number = |text: &str| Certainty::from_name(text).map(|k| (k as u8) << CERTAINTY);
-            name_numbers(dictionary, &mut known, &mut refused, number)?;
-            let tags = c.tag.get_mut(at..at + rows.count).ok_or("more rows than kind has")?;
-            tags.iter_mut().zip(all(rows, &rows.narrow)?).for_each(|(tag, &place)| *tag |= known[place as usize]);
-            at += rows.count;
-            Ok(())
-        })
-        .map_err(|e| explain(table, "certainty", &refused, e))?;
-    let end = c.target.len();
-    c.number.resize(end, 0);
-    let (tags, numbers) = (&mut c.tag[before..], &mut c.number[before..]);
+    const MANY: &str = "more rows than target has";
     let (mut at, mut ids) = (0, Vec::new());
     table.pages(buffers, group, "label", Want::Text, |rows, dictionary| {
         for text in dictionary.texts_from(ids.len()) {
@@ -202,9 +205,7 @@ fn details(
         }
         let here = at..at + rows.count;
         at += rows.count;
-        let (Some(tags), Some(numbers)) = (tags.get_mut(here.clone()), numbers.get_mut(here)) else {
-            return Err("more rows than target has");
-        };
+        let (tags, numbers) = (tags.get_mut(here.clone()).ok_or(MANY)?, numbers.get_mut(here).ok_or(MANY)?);
         put(rows, tags, numbers, IS_LABEL, |i| rows.narrow.get(i).map_or(0, |&p| id_at(&ids, p)));
         Ok(())
     })?;
@@ -212,9 +213,7 @@ fn details(
     table.pages(buffers, group, "index", Want::Wide, |rows, _| {
         let here = at..at + rows.count;
         at += rows.count;
-        let (Some(tags), Some(numbers)) = (tags.get_mut(here.clone()), numbers.get_mut(here)) else {
-            return Err("more rows than target has");
-        };
+        let (tags, numbers) = (tags.get_mut(here.clone()).ok_or(MANY)?, numbers.get_mut(here).ok_or(MANY)?);
         if rows.wide.iter().fold(0, |all, v| all | v) > u32::MAX as u64 {
             return Err("an index past 32 bits");
         }

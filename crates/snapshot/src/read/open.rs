@@ -148,18 +148,8 @@ impl Open {
         self.read_chunk(group, at, chunk)?;
         let mut turned = Rows::default();
         let mut hand = |rows: &Rows, dictionary: &Dictionary| match (want, about.physical) {
-            (Want::Narrow, Type::INT64) => {
-                turn(rows, &mut turned);
-                turned.narrow.clear();
-                for &v in &rows.wide {
-                    turned.narrow.push(u32::try_from(v).map_err(|_| "a number past 32 bits")?);
-                }
-                each(&turned, dictionary)
-            }
-            (Want::Wide, Type::INT32) => {
-                turn(rows, &mut turned);
-                turned.wide.clear();
-                turned.wide.extend(rows.narrow.iter().map(|&v| if unsigned { v as u64 } else { v as i32 as u64 }));
+            (Want::Narrow, Type::INT64) | (Want::Wide, Type::INT32) => {
+                turn(rows, unsigned, &mut turned)?;
                 each(&turned, dictionary)
             }
             _ => each(rows, dictionary),
@@ -219,10 +209,17 @@ impl Open {
     }
 }
 
-/// Copies what does not depend on the width.
-fn turn(from: &Rows, to: &mut Rows) {
+/// Numbers of the other width than they are stored in.
+fn turn(from: &Rows, unsigned: bool, to: &mut Rows) -> std::result::Result<(), &'static str> {
     to.count = from.count;
     to.present.clone_from(&from.present);
+    to.wide.clear();
+    to.wide.extend(from.narrow.iter().map(|&v| if unsigned { v as u64 } else { v as i32 as u64 }));
+    to.narrow.clear();
+    for &v in &from.wide {
+        to.narrow.push(u32::try_from(v).map_err(|_| "a number past 32 bits")?);
+    }
+    Ok(())
 }
 
 /// A column from the stock readers in the form of pages: one page.
