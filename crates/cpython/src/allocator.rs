@@ -66,10 +66,10 @@ impl<'a> Allocator<'a> {
             && most == self.pool_bytes - block
             && carved >= HEADER
             && carved <= self.pool_bytes
-            && (carved - HEADER) % block == 0
+            && (carved - HEADER).is_multiple_of(block)
             && used <= (self.pool_bytes - HEADER) / block
             && (free == 0
-                || (free & !(self.pool_bytes - 1) == base && (free - base).wrapping_sub(HEADER) % block == 0));
+                || (free & !(self.pool_bytes - 1) == base && (free - base).wrapping_sub(HEADER).is_multiple_of(block)));
         sane.then_some(Pool { base, block, used, carved, free })
     }
 
@@ -129,7 +129,7 @@ impl<'a> Allocator<'a> {
 
     /// A chunk of the C library in use, by its size word and its neighbour's.
     fn chunk(&self, address: u64) -> Option<Block> {
-        let header = address.checked_sub(16).filter(|_| address % 16 == 0)?;
+        let header = address.checked_sub(16).filter(|_| address.is_multiple_of(16))?;
         let word = self.space.body(header)?.word(8);
         let size = word & !7;
         if !(32..=1 << 40).contains(&size) || size % 16 != 0 {

@@ -95,9 +95,11 @@ mod boxcar {
     const BLOCK: usize = 1024;
     const BLOCKS: usize = 4096;
 
+    type Block = Box<[OnceCell<Class>]>;
+
     /// Up to 4 million classes, in blocks that never move.
     pub struct Vec {
-        blocks: Box<[OnceCell<Box<[OnceCell<Class>]>>]>,
+        blocks: Box<[OnceCell<Block>]>,
         len: Cell<usize>,
     }
 
@@ -187,7 +189,7 @@ impl Classes {
 pub fn is_class(space: &Space, layout: &Layout, address: u64, depth: u32) -> bool {
     let t = &layout.type_;
     let Some(body) = space.body(address).filter(|b| b.0.len() >= t.size as usize) else { return false };
-    if address % 8 != 0 || depth > DEEPEST {
+    if !address.is_multiple_of(8) || depth > DEEPEST {
         return false;
     }
     let meta = body.word(object::TYPE);

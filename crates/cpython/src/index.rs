@@ -35,7 +35,7 @@ impl AddressSet {
     fn slot(&self, image: &Image, address: u64) -> Option<usize> {
         let i = image.segment_of(address)?;
         let inside = address - image.segments()[i].start;
-        (inside % 8 == 0).then(|| self.base[i] + (inside / 8) as usize)
+        inside.is_multiple_of(8).then(|| self.base[i] + (inside / 8) as usize)
     }
 
     /// Put an address in; false when it was in, or cannot be.
@@ -72,7 +72,7 @@ impl AddressSet {
                 if w == first {
                     bits &= !0 << (base % 64);
                 }
-                if w == last && end % 64 != 0 {
+                if w == last && !end.is_multiple_of(64) {
                     bits &= !0 >> (64 - end % 64);
                 }
                 std::iter::from_fn(move || {

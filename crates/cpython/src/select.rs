@@ -112,7 +112,7 @@ impl Shape {
             pool_bytes: pool_bytes(layout),
             int_has_a_digit: version >= (3, 11),
             preheader_counts: version >= (3, 11),
-            header_by_type: (3, 11) <= version && version <= (3, 12),
+            header_by_type: ((3, 11)..=(3, 12)).contains(&version),
             dict_label: l("__dict__"),
             class_labels: ClassLabels {
                 dict: l("__dict__"),

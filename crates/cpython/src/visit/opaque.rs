@@ -39,15 +39,15 @@ pub fn scan<F: Finder>(cx: &Context, class: &Class, address: u64, body: Body, fi
 }
 
 fn one<F: Finder>(cx: &Context, class: &Class, address: u64, word: u64, offset: u64, finder: &mut F) {
-    if word < 0x1000 || word % 8 != 0 || word == address {
+    if word < 0x1000 || !word.is_multiple_of(8) || word == address {
         return;
     }
     if finder.is_object(word) {
         finder.found(word, EdgeKind::Unknown, offset);
-    } else if class.follow_raw {
-        if let Some(block) = cx.allocator.block_in_use(word).filter(|b| b.start == word) {
-            raw(cx, address, block.start, block.length, finder);
-        }
+    } else if class.follow_raw
+        && let Some(block) = cx.allocator.block_in_use(word).filter(|b| b.start == word)
+    {
+        raw(cx, address, block.start, block.length, finder);
     }
 }
 
@@ -55,7 +55,7 @@ fn one<F: Finder>(cx: &Context, class: &Class, address: u64, word: u64, offset: 
 /// points to: tables that the module made of its own types.
 pub fn state<F: Finder>(cx: &Context, start: u64, length: u64, finder: &mut F) {
     for (i, word) in cx.space.body_or_empty(start).words(0, length.min(LONGEST_BLOCK) / 8).enumerate() {
-        if word < 0x1000 || word % 8 != 0 {
+        if word < 0x1000 || !word.is_multiple_of(8) {
             continue;
         }
         if finder.is_object(word) {
@@ -72,7 +72,7 @@ pub fn raw<F: Finder>(cx: &Context, owner: u64, start: u64, length: u64, finder:
         return;
     }
     for (i, word) in cx.space.body_or_empty(start).words(0, length / 8).enumerate() {
-        if word >= 0x1000 && word % 8 == 0 && word != owner && finder.is_object(word) {
+        if word >= 0x1000 && word.is_multiple_of(8) && word != owner && finder.is_object(word) {
             finder.found(word, EdgeKind::Native, i as u64 * 8);
         }
     }
