@@ -104,7 +104,12 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         let cx = self.cx;
         let body = cx.space.body_or_empty(address);
         let number = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).unwrap_or(0);
-        let Some(class) = cx.classes.get(number) else { return Ok(()) };
+        let Some(class) = cx.classes.get(number) else {
+            // the first pass let it through: it keeps its number all the same
+            let row =
+                ObjectRow { address, type_id: TypeId(0), shallow_bytes: 0, refcount: None, flags: Flags::default() };
+            return Ok(self.sink.object(&row, &[])?);
+        };
         self.edges.clear();
         self.untraversed.clear();
         self.traversable = class.has(flag::HAVE_GC);
