@@ -200,7 +200,9 @@ impl WellKnown {
         if before != StepKind::Attr || label == LabelId::NONE {
             return None;
         }
-        if Some(label) == self.dict && now.kind == StepKind::Key && now.label != LabelId::NONE {
+        // A key that is itself called `__dict__` is told as a key: joined, it would join again.
+        let named = now.label != LabelId::NONE && Some(now.label) != self.dict;
+        if Some(label) == self.dict && now.kind == StepKind::Key && named {
             return Some((StepKind::Attr, now.label));
         }
         if Some(label) == self.closure && matches!(now.kind, StepKind::Closure | StepKind::Item) {

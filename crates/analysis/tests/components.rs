@@ -32,7 +32,7 @@ fn oracle(s: &Snapshot, part: impl Fn(u32) -> bool) -> Sets {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(5000))]
     #[test]
     fn agrees_with_petgraph(s in any_snapshot(30)) {
         let c = components(&s, &Silent).unwrap();

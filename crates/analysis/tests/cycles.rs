@@ -292,7 +292,7 @@ fn exists(s: &Snapshot, shape: &CycleShape) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(5000))]
     #[test]
     fn every_dead_object_is_in_one_row_and_every_example_exists(s in any_snapshot(16)) {
         let limits = CycleLimits { garbage: usize::MAX, held: usize::MAX };

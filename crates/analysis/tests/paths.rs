@@ -105,7 +105,7 @@ fn one_by_one(s: &Snapshot, forest: &Forest) -> BTreeMap<Vec<StepKey>, u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(5000))]
     #[test]
     fn every_way_is_real_and_shortest(s in any_snapshot(16)) {
         let (forest, dead) = grow(&s);
@@ -229,6 +229,21 @@ fn two_holders_are_two_rows_each_by_its_own_way() {
     let rows: BTreeSet<String> = texts(&s, &ask(&s, &[a], 3)).into_iter().map(|r| r.1).collect();
     let expected = ["app.pending[5] → A", "app.session.current → A"];
     assert_eq!(rows, expected.map(String::from).into());
+}
+
+#[test]
+fn two_ways_that_read_the_same_count_an_object_once() {
+    let mut w = World::new(Form::Inline);
+    let (m, all, a) = (w.module("app"), w.new_object("list"), w.new_object("app.A"));
+    w.attr(m, "batches", all);
+    for i in 0..2 {
+        let batch = w.new_object("list");
+        w.item(all, i, batch);
+        w.item(batch, 0, a);
+    }
+    let s = w.snapshot();
+    let got = ask(&s, &[a], 3);
+    assert_eq!((got.rows.len(), got.rows[0].count), (1, 1));
 }
 
 #[test]

@@ -164,7 +164,8 @@ impl Search {
             let n = NodeId(self.queue[i]);
             for e in graph.edge_range(n) {
                 let edge = graph.edge(e);
-                if edge.kind == EdgeKind::Attr && edge.detail == Detail::Label(dict) {
+                let own = edge.kind == EdgeKind::Attr && edge.detail == Detail::Label(dict);
+                if own && is_exact(graph.tags()[e]) {
                     self.take(edge.target, e as u32);
                 }
             }
