@@ -55,7 +55,8 @@ fn confidence(snapshot: &Snapshot, collector: &Collector, shape: &CycleShape, he
     let origin = snapshot.types.get(shape.head.index()).map(|t| t.origin);
     let instances = !shape.head_is_class;
     if instances && origin == Some(Origin::Program) {
-        let again = shape.count >= REPEATS || collector.off;
+        // with the collector on, what it leaves between two collections is healthy
+        let again = collector.off || (shape.count >= REPEATS && shape.objects > collector.leaves);
         return Some(if again { Confidence::High } else { Confidence::Medium });
     }
     let many = shape.count >= MANY && (collector.off || shape.objects > collector.leaves);
