@@ -90,7 +90,7 @@ fn torn_memory_neither_stops_nor_breaks_the_walk() {
     let whole = std::mem::replace(&mut captured.image, ImageBuilder::with_room(0).expect("none").finish());
     let mut walked = 0;
     for round in 1..=40u64 {
-        let mut numbers = Numbers(round * 0x9e37_79b9_7f4a_7c15);
+        let mut numbers = Numbers(round.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         captured.image = torn(&whole, &mut numbers, 1 << (round % 16));
         let mut sink = Builder::new();
         match walk(&captured, &process, &runtime, &data, Facts::default(), &mut sink, &Silent) {
