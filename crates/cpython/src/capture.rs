@@ -13,7 +13,8 @@ use crate::space::Space;
 use crate::walk::{self, WalkError};
 use crate::{collector, select};
 
-/// How often a copy is taken anew when a thread was caught inside the allocator.
+/// How often a copy is taken anew when a thread was caught inside the allocator, or
+/// between two links of the collector's lists.
 const COPIES: u32 = 3;
 
 /// How to capture.
@@ -111,27 +112,42 @@ impl Target {
             stops += captured.stops;
             let torn = self.torn_pools(&captured);
             left -= 1;
-            if torn == 0 || left == 0 {
+            if left == 0 || (torn == 0 && self.lists_are_linked(&captured)) {
                 (captured.paused, captured.stops) = (paused, stops);
                 return Ok((captured, torn));
             }
         }
     }
 
+    /// Whether no thread was caught between the two ends of a link that it makes or
+    /// undoes: only the ends of the lists are looked at.
+    fn lists_are_linked(&self, captured: &Captured) -> bool {
+        let space = Space::new(&captured.image, &self.process);
+        self.collectors(&captured.image).all(|state| {
+            let found = collector::read(&space, &self.runtime.layout, state);
+            found.is_some_and(|c| c.torn_heads == 0)
+        })
+    }
+
+    /// The states of the interpreters' collectors.
+    fn collectors<'m>(&self, memory: &'m dyn Memory) -> impl Iterator<Item = u64> + use<'m, '_> {
+        const MOST: usize = 256; // a list that is torn may be a ring
+        let (l, runtime) = (&self.runtime.layout, self.runtime.address);
+        let word = |a: u64, o: u32| memory.word(a.wrapping_add(u64::from(o))).unwrap_or(0);
+        let first = word(runtime, l.runtime.interpreters_head);
+        let interpreters = std::iter::successors(Some(first), move |&i| Some(word(i, l.interp.next)));
+        let interpreters = interpreters.take_while(|&i| i != 0).take(MOST);
+        interpreters.map(move |i| collector::state_address(l, runtime, i))
+    }
+
     /// Whether a collection is under way: it keeps counts of its own in the lists.
     fn at_rest(&self, memory: &dyn Memory) -> Rest {
-        let l = &self.runtime.layout;
-        let word = |a: u64, o: u32| memory.word(a.wrapping_add(u64::from(o))).unwrap_or(0);
-        let mut interpreter = word(self.runtime.address, l.runtime.interpreters_head);
-        for _ in 0..256 {
-            if interpreter == 0 {
-                break;
-            }
-            let state = collector::state_address(l, self.runtime.address, interpreter);
-            if memory.half(state.wrapping_add(u64::from(l.gc_state.collecting))).is_ok_and(|c| c != 0) {
-                return Rest::Busy("a collection");
-            }
-            interpreter = word(interpreter, l.interp.next);
+        let collecting = |state: u64| {
+            let flag = state.wrapping_add(u64::from(self.runtime.layout.gc_state.collecting));
+            memory.half(flag).is_ok_and(|c| c != 0)
+        };
+        if self.collectors(memory).any(collecting) {
+            return Rest::Busy("a collection");
         }
         Rest::AtRest
     }

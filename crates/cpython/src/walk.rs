@@ -154,6 +154,7 @@ fn discover(
 fn fill(facts: &mut Facts, survey: &Survey, found: &Found, emitted: &Emitted) {
     facts.threads = survey.threads;
     facts.interpreters = survey.interpreters;
+    let torn = survey.collectors.iter().map(|c| c.torn_heads).sum::<u64>();
     if let Some(c) = survey.collectors.first() {
         facts.gc_enabled = Some(c.enabled);
         facts.gc_thresholds = c.thresholds.clone();
@@ -164,7 +165,7 @@ fn fill(facts: &mut Facts, survey: &Survey, found: &Found, emitted: &Emitted) {
     }
     for (kind, count) in [
         ("not-an-object", found.broken),
-        ("collector-link", found.wrong_links),
+        ("collector-link", found.wrong_links + torn),
         ("dangling-reference", emitted.dangling),
         ("impossible-reference", emitted.impossible),
     ] {
