@@ -7,6 +7,7 @@
 mod advice;
 mod components;
 mod cycles;
+mod dominators;
 mod garbage;
 mod histogram;
 mod ledgers;
@@ -24,6 +25,7 @@ pub mod suspects;
 pub use advice::{Advice, AdviceText, Pattern, advice_text};
 pub use components::{Components, components, components_within};
 pub use cycles::{Cycle, CycleLimits, CycleShape, CycleState, Cycles, cycles};
+pub use dominators::{Dominators, dominators};
 pub use garbage::{Garbage, garbage};
 pub use histogram::{Histogram, TypeCount, histogram};
 pub use ledgers::{Bytes, Ledgers, LifeRow, Lives, References, ledgers};
