@@ -7,6 +7,7 @@
 mod advice;
 mod components;
 mod cycles;
+mod diff;
 mod dominators;
 mod garbage;
 mod histogram;
@@ -16,7 +17,9 @@ mod query;
 mod refcounts;
 mod select;
 mod step;
+mod survival;
 
+pub mod growth;
 pub mod naming;
 pub mod paths;
 pub mod render;
@@ -24,6 +27,7 @@ pub mod suspects;
 
 pub use advice::{Advice, AdviceText, Pattern, advice_text};
 pub use components::{Components, components, components_within};
+pub use diff::{DiffAnswer, History, Interval, diff};
 pub use cycles::{Cycle, CycleLimits, CycleShape, CycleState, Cycles, cycles};
 pub use dominators::{Dominators, dominators};
 pub use garbage::{Garbage, garbage};
@@ -33,4 +37,5 @@ pub use nodeset::NodeSet;
 pub use query::{Answer, Intermediates, Query, ReportAnswer, TopBy, WhyAnswer, answer};
 pub use refcounts::{RefcountTotals, Refcounts, refcounts};
 pub use select::{Selected, select};
+pub use survival::{ClassChange, Survival, class_changes, survival};
 pub use step::{Step, StepKey, StepKind, WellKnown};

@@ -6,6 +6,7 @@ mod forest;
 mod holders;
 mod merge;
 
+pub(crate) use forest::way_to;
 pub use forest::{Forest, Reached, forest};
 
 use serde::Serialize;

@@ -113,7 +113,7 @@ pub fn answer(
 }
 
 /// What is in the slot, computed if nothing is.
-fn need<T>(slot: &mut Option<T>, make: impl FnOnce() -> Result<T, Cancelled>) -> Result<&T, Cancelled> {
+pub(crate) fn need<T>(slot: &mut Option<T>, make: impl FnOnce() -> Result<T, Cancelled>) -> Result<&T, Cancelled> {
     let made = match slot.take() {
         Some(made) => made,
         None => make()?,

@@ -2,7 +2,11 @@
 //! other programs rely on.  One rule, one file, the same headings; no rule names
 //! a package.
 
+pub mod case;
+pub mod evidence;
 pub mod garbage;
+pub mod growth;
+pub mod rules;
 
 use serde::Serialize;
 use undying_graph::{LabelId, NodeId, Snapshot, TypeId};
@@ -30,6 +34,10 @@ pub enum SuspectKind {
     Cycle,
     /// Objects that only such a cycle holds.
     Garbage,
+    /// More and more of them, and something holds them.
+    Growth,
+    /// One container that holds a large part of the heap.
+    Retained,
 }
 
 /// One step of a suspect's path, in words.
@@ -51,6 +59,8 @@ pub struct Suspect {
     pub rank: u32,
     /// What sort.
     pub kind: SuspectKind,
+    /// The rule that found or explains it: a page of docs/rules.
+    pub rule: &'static str,
     /// The class that accumulates, dotted.
     #[serde(rename = "type")]
     pub type_name: String,
@@ -95,6 +105,11 @@ pub fn path_steps(snapshot: &Snapshot, steps: &[Step]) -> Vec<PathStep> {
     steps.iter().map(word).collect()
 }
 
+/// A class's dotted name.
+pub(crate) fn class_name(snapshot: &Snapshot, class: TypeId) -> &str {
+    naming::type_name(snapshot, class)
+}
+
 impl Confidence {
     /// The name used in JSON.
     pub fn name(self) -> &'static str {
@@ -112,6 +127,8 @@ impl SuspectKind {
         match self {
             SuspectKind::Cycle => "cycle",
             SuspectKind::Garbage => "garbage",
+            SuspectKind::Growth => "growth",
+            SuspectKind::Retained => "retained",
         }
     }
 }

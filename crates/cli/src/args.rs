@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::fail_on::FailOn;
+use crate::judge::Judging;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 done, and found what --fail-on named; 2 wrong usage; 3 the target \
@@ -58,6 +58,8 @@ pub enum Command {
     Dump(Dump),
     /// What stands out in one heap: suspects, and the heap in figures
     Report(Report),
+    /// What grew between snapshots of one process, oldest first: suspects ranked
+    Diff(Diff),
     /// Who keeps objects alive: the distinct chains from roots, counted
     Why(Why),
     /// Cycles by shape, garbage or held, and the reference to make weak
@@ -94,10 +96,23 @@ pub struct Report {
     /// Where to look.
     #[command(flatten)]
     pub source: Source,
-    /// Exit with 1 when there is a suspect of this KIND (any, garbage, cycle…)
-    /// and at least this CONFIDENCE (high, medium, low); may be given repeatedly
-    #[arg(long, value_name = "KIND[:CONFIDENCE]")]
-    pub fail_on: Vec<FailOn>,
+    /// What to make of suspects.
+    #[command(flatten)]
+    pub judging: Judging,
+}
+
+/// `undying diff`
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// Two snapshots or more, oldest first
+    #[arg(required = true, num_args = 2.., value_name = "DIR")]
+    pub snapshots: Vec<PathBuf>,
+    /// What to make of suspects.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// How many suspects and classes to show
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    pub limit: usize,
 }
 
 /// `undying why`
@@ -166,10 +181,9 @@ pub struct Run {
     /// Keep the snapshot too, for further questions
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
-    /// Exit with 1 when there is a suspect of this KIND (any, garbage, cycle…)
-    /// and at least this CONFIDENCE (high, medium, low); may be given repeatedly
-    #[arg(long, value_name = "KIND[:CONFIDENCE]")]
-    pub fail_on: Vec<FailOn>,
+    /// What to make of suspects.
+    #[command(flatten)]
+    pub judging: Judging,
     /// The program and its arguments, which are left alone
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,

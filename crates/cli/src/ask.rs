@@ -7,12 +7,12 @@ use serde::Serialize;
 use undying_analysis::render::{Limits, Told, render, told};
 use undying_analysis::{Answer, Intermediates, Query, Selected, TopBy, answer, naming, select};
 use undying_graph::{Progress, Snapshot};
-use undying_report::Style;
+use undying_report::{Style, Tone};
 use undying_snapshot::SCHEMA;
 
 use crate::args::{By, Common, Cycles, Format, Report, Source, Top, Why};
-use crate::fail_on::FailOn;
 use crate::failure::{Exit, Failure};
+use crate::judge::{Judging, Sifted};
 use crate::progress::Bars;
 use crate::source::{self, Target};
 use crate::{output, say};
@@ -22,6 +22,7 @@ pub struct Asked<'a> {
     snapshot: &'a Snapshot,
     query: Query,
     answer: Answer,
+    sifted: Option<Sifted>,
 }
 
 /// The answer as a program reads it.
@@ -33,6 +34,8 @@ struct Envelope<'a> {
     snapshots: [Origin<'a>; 1],
     #[serde(flatten)]
     told: Told,
+    #[serde(flatten)]
+    sifted: Option<&'a Sifted>,
 }
 
 /// Where a heap came from.
@@ -53,14 +56,17 @@ impl<'a> Asked<'a> {
     /// Answers the question.
     pub fn of(snapshot: &'a Snapshot, query: Query, progress: &dyn Progress) -> Result<Asked<'a>, Failure> {
         let answer = answer(snapshot, &query, &mut Intermediates::default(), progress)?;
-        Ok(Asked { snapshot, query, answer })
+        Ok(Asked { snapshot, query, answer, sifted: None })
     }
 
     /// Writes it, as text or as JSON.
     pub fn write(&self, out: &mut dyn Write, format: Format, style: &Style, limits: Limits) -> io::Result<()> {
         match format {
             Format::Text => {
-                let report = render(self.snapshot, &self.query, &self.answer, limits);
+                let mut report = render(self.snapshot, &self.query, &self.answer, limits);
+                for note in self.sifted.iter().flat_map(Sifted::notes) {
+                    report.text(Tone::Quiet, format!("{note}."));
+                }
                 undying_report::write(&report, style, out)?;
             }
             Format::Json => {
@@ -94,14 +100,22 @@ impl<'a> Asked<'a> {
                 defects: &facts.defects,
             }],
             told: told(self.snapshot, &self.answer),
+            sifted: self.sifted.as_ref(),
         }
     }
 
+    /// Takes out the suspects that are not to be told.
+    pub fn sift(&mut self, judging: &Judging) -> Result<(), Failure> {
+        if let Answer::Report(report) = &mut self.answer {
+            self.sifted = Some(judging.sift(&mut report.suspects)?);
+        }
+        Ok(())
+    }
+
     /// Whether a suspect is what `--fail-on` named.
-    pub fn is_named(&self, fail_on: &[FailOn]) -> bool {
+    pub fn is_named(&self, judging: &Judging) -> bool {
         let Answer::Report(report) = &self.answer else { return false };
-        let mut named = report.suspects.iter().flat_map(|s| fail_on.iter().map(move |f| (s, f)));
-        named.any(|(s, f)| f.names(s.kind.name(), s.confidence.name()))
+        judging.is_named(&report.suspects)
     }
 }
 
@@ -110,7 +124,7 @@ fn ask(
     source: &Source,
     query: Query,
     limits: Limits,
-    fail_on: &[FailOn],
+    judging: &Judging,
     common: &Common,
     out: &mut dyn Write,
 ) -> Result<bool, Failure> {
@@ -123,7 +137,8 @@ fn ask(
     if let Query::Why { what } = &query {
         check_named(&snapshot, what)?;
     }
-    let asked = Asked::of(&snapshot, query, &bars)?;
+    let mut asked = Asked::of(&snapshot, query, &bars)?;
+    asked.sift(judging)?;
     bars.clear();
     let name = match &resolved.target {
         Target::Live(pid) => pid.to_string(),
@@ -131,7 +146,7 @@ fn ask(
     };
     let style = output::style(&io::stdout(), common, Some(name));
     asked.write(out, common.format, &style, limits).map_err(Failure::output)?;
-    Ok(asked.is_named(fail_on))
+    Ok(asked.is_named(judging))
 }
 
 /// A question about nothing is answered with what there is.
@@ -147,23 +162,23 @@ fn check_named(snapshot: &Snapshot, what: &str) -> Result<(), Failure> {
 
 /// `undying report`
 pub fn report(args: &Report, common: &Common, out: &mut dyn Write) -> Result<bool, Failure> {
-    ask(&args.source, Query::Report, Limits::default(), &args.fail_on, common, out)
+    ask(&args.source, Query::Report, Limits::default(), &args.judging, common, out)
 }
 
 /// `undying why`
 pub fn why(args: &Why, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
     let query = Query::Why { what: args.what.clone() };
-    ask(&args.source, query, Limits { rows: args.limit }, &[], common, out).map(drop)
+    ask(&args.source, query, Limits { rows: args.limit }, &Judging::default(), common, out).map(drop)
 }
 
 /// `undying cycles`
 pub fn cycles(args: &Cycles, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
-    ask(&args.source, Query::Cycles, Limits { rows: args.limit }, &[], common, out).map(drop)
+    ask(&args.source, Query::Cycles, Limits { rows: args.limit }, &Judging::default(), common, out).map(drop)
 }
 
 /// `undying top`
 pub fn top(args: &Top, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
     let By::Type = args.by;
     let query = Query::Top { by: TopBy::Type };
-    ask(&args.source, query, Limits { rows: args.limit }, &[], common, out).map(drop)
+    ask(&args.source, query, Limits { rows: args.limit }, &Judging::default(), common, out).map(drop)
 }

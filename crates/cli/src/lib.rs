@@ -3,10 +3,12 @@
 
 mod args;
 mod ask;
+mod diff;
 mod doctor;
 mod dump;
 mod fail_on;
 mod failure;
+mod judge;
 mod output;
 mod progress;
 mod run;
@@ -58,6 +60,7 @@ fn command(arguments: &Arguments) -> Result<Outcome, Failure> {
     let found = match &arguments.command {
         Command::Dump(dump) => dump::dump(dump, common, &mut out).map(|()| false)?,
         Command::Report(report) => ask::report(report, common, &mut out)?,
+        Command::Diff(diff) => diff::diff_command(diff, common, &mut out)?,
         Command::Why(why) => ask::why(why, common, &mut out).map(|()| false)?,
         Command::Cycles(cycles) => ask::cycles(cycles, common, &mut out).map(|()| false)?,
         Command::Top(top) => ask::top(top, common, &mut out).map(|()| false)?,

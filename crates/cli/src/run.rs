@@ -120,12 +120,13 @@ fn why_not(ended: &Ended) -> &'static str {
 fn without_report(why: &str, ended: &Ended, args: &Run) -> Outcome {
     crate::say(&format!("no report: {why}"));
     // What was to be checked could not be: that must not look like a pass.
-    if args.fail_on.is_empty() { outcome(ended.status) } else { Outcome::Code(Exit::Target.code()) }
+    if args.judging.fail_on.is_empty() { outcome(ended.status) } else { Outcome::Code(Exit::Target.code()) }
 }
 
 fn report(snapshot: &Snapshot, args: &Run, common: &Common, ended: &Ended) -> Result<Outcome, Failure> {
     let bars = Bars::stopped_by(common.quiet, Box::new(|| false));
-    let asked = Asked::of(snapshot, Query::Report, &bars)?;
+    let mut asked = Asked::of(snapshot, Query::Report, &bars)?;
+    asked.sift(&args.judging)?;
     bars.clear();
     let target = args.save.as_ref().map(|dir| dir.display().to_string());
     // A blank line after the program's own words.
@@ -140,7 +141,7 @@ fn report(snapshot: &Snapshot, args: &Run, common: &Common, ended: &Ended) -> Re
         Some(path) => std::fs::write(path, &text).map_err(Failure::output)?,
         None => std::io::stderr().write_all(&text).map_err(Failure::output)?,
     }
-    if asked.is_named(&args.fail_on) {
+    if asked.is_named(&args.judging) {
         return Ok(Outcome::Code(Exit::Found.code()));
     }
     Ok(outcome(ended.status))

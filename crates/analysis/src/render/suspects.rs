@@ -18,9 +18,11 @@ pub(super) fn render(snapshot: &Snapshot, answer: &ReportAnswer, report: &mut Re
     report.part("Heap").push(figures(&answer.ledgers));
 }
 
-fn render_one(snapshot: &Snapshot, suspect: &Suspect, report: &mut Report) {
+pub(super) fn render_one(snapshot: &Snapshot, suspect: &Suspect, report: &mut Report) {
     let what = match suspect.kind {
         SuspectKind::Cycle => "pending garbage on a cycle that only the collector can free",
+        SuspectKind::Growth => "more and more of them, and they are held",
+        SuspectKind::Retained => "one container holds a large part of the heap",
         SuspectKind::Garbage => "pending garbage held by a dead cycle that only the collector can free",
     };
     report.finding(format!("{}. {}: {what}", suspect.rank, suspect.type_name));
@@ -51,7 +53,8 @@ fn render_one(snapshot: &Snapshot, suspect: &Suspect, report: &mut Report) {
     rows.push(("evidence", Cell::Text(suspect.why.clone())));
     rows.push(("confidence", Cell::Text(suspect.confidence.name().into())));
     if let Some(bytes) = suspect.retained_bytes {
-        rows.push(("frees", Cell::Bytes(bytes)));
+        let name = if suspect.kind == SuspectKind::Growth { "bytes more" } else { "frees" };
+        rows.push((name, Cell::Bytes(bytes)));
     }
     if !suspect.born.is_empty() {
         rows.push(("born", Cell::Text(suspect.born.join(", "))));
@@ -60,7 +63,7 @@ fn render_one(snapshot: &Snapshot, suspect: &Suspect, report: &mut Report) {
     report.push(facts(rows));
 }
 
-fn figures(ledgers: &Ledgers) -> Block {
+pub(super) fn figures(ledgers: &Ledgers) -> Block {
     let lives = &ledgers.lives;
     let garbage = match lives.pending_garbage {
         0 => "nothing".to_owned(),

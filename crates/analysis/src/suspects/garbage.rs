@@ -8,7 +8,7 @@
 
 use undying_graph::{Facts, Origin, Snapshot};
 
-use super::{Confidence, Suspect, SuspectKind, path_steps};
+use super::{Confidence, Suspect, SuspectKind, evidence, path_steps};
 use crate::{CycleShape, CycleState, Cycles, Refcounts, advice_text, naming};
 
 /// A shape that is there twice was made by code that runs again.
@@ -50,6 +50,20 @@ impl Collector {
     }
 }
 
+/// How sure, given how much more of it came in each interval.  With the collector at
+/// work pending garbage rises and falls: only what rises in every interval is more than
+/// that, and two heaps never show it.
+pub fn grown(facts: &Facts, history: &[i64], alone: Confidence) -> Option<Confidence> {
+    let off = Collector::new(facts, 0).off;
+    let sure = evidence::confidence(history)?;
+    match (off, history.len()) {
+        // nothing frees it, so what came stays
+        (true, _) => Some(alone),
+        (false, 1) => Some(Confidence::Low),
+        (false, _) => Some(sure.max(Confidence::Medium).max(alone)),
+    }
+}
+
 /// How sure, `None` where it is not worth a word.
 fn confidence(snapshot: &Snapshot, collector: &Collector, shape: &CycleShape, heap: u64) -> Option<Confidence> {
     let origin = snapshot.types.get(shape.head.index()).map(|t| t.origin);
@@ -75,6 +89,7 @@ fn suspect(snapshot: &Snapshot, collector: &Collector, shape: &CycleShape, confi
     Suspect {
         rank: 0,
         kind,
+        rule: "garbage",
         type_name: type_name(snapshot, shape),
         count: shape.instances,
         shallow_bytes: shape.instance_bytes,

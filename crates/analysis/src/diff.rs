@@ -1,0 +1,174 @@
+//! Several heaps of one process, oldest first: what came, what went, what stays and
+//! grows.  Two heaps at a time are enough: of each interval only its gains are kept.
+
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use undying_graph::{Cancelled, NodeId, Progress, Snapshot};
+
+use crate::growth::{Grown, growth};
+use crate::suspects::{self, Suspect};
+use crate::{ClassChange, CycleLimits, Garbage, Intermediates, Ledgers, NodeSet, Survival};
+use crate::{class_changes, components_within, cycles, ledgers, paths, survival};
+
+/// One interval in figures.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Interval {
+    /// Seconds between the two captures.
+    pub seconds: f64,
+    /// Objects in both heaps.
+    pub survivors: u64,
+    /// Objects that are in the later heap only.
+    pub new: u64,
+    /// Objects that are in the earlier heap only.
+    pub gone: u64,
+}
+
+/// The answer to `diff`.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct DiffAnswer {
+    /// Ranked, the first to look at first.
+    pub suspects: Vec<Suspect>,
+    /// The ledgers of the last heap.
+    pub ledgers: Ledgers,
+    /// The intervals, oldest first.
+    pub intervals: Vec<Interval>,
+    /// Classes whose instances changed in the last interval, most bytes gained first.
+    pub classes: Vec<ClassChange>,
+}
+
+/// Gains of the intervals so far, by what makes two the same.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    intervals: Vec<Interval>,
+    gains: FxHashMap<String, Vec<i64>>,
+    garbage: FxHashMap<String, Vec<i64>>,
+}
+
+impl History {
+    /// How many intervals were looked at.
+    pub fn len(&self) -> usize {
+        self.intervals.len()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.intervals.is_empty()
+    }
+
+    /// Puts an interval's gains to those before; gives each with its whole course.
+    fn enter(&mut self, grown: Vec<Grown>) -> Vec<(Grown, Vec<i64>)> {
+        let before = self.intervals.len();
+        let gain = |map: &mut FxHashMap<String, Vec<i64>>, key: &str, count: i64| {
+            let row = map.entry(key.to_owned()).or_default();
+            // one that did not grow in an earlier interval has zeros there
+            row.resize(row.len().max(before), 0);
+            match row.get_mut(before) {
+                Some(same) => *same += count,
+                None => row.push(count),
+            }
+        };
+        for g in &grown {
+            gain(&mut self.gains, &g.key, g.class.count);
+        }
+        let mut told: Vec<(Grown, Vec<i64>)> = Vec::new();
+        for g in grown {
+            match told.iter_mut().find(|(other, _)| other.key == g.key) {
+                // two holders that read the same are one row
+                Some((other, _)) => other.join(&g),
+                None => {
+                    let course = self.gains.get(&g.key).cloned().unwrap_or_default();
+                    told.push((g, course));
+                }
+            }
+        }
+        told
+    }
+}
+
+/// Looks at the next interval; the answer speaks of all intervals so far.  `kept` are
+/// the later heap's intermediates.
+pub fn diff(
+    before: &Snapshot,
+    after: &Snapshot,
+    history: &mut History,
+    kept: &mut Intermediates,
+    progress: &dyn Progress,
+) -> Result<DiffAnswer, Cancelled> {
+    let same = survival(before, after, progress)?;
+    let counts = crate::query::need(&mut kept.refcounts, || crate::refcounts(after, progress))?;
+    let dead = crate::query::need(&mut kept.garbage, || crate::garbage(after, counts, progress))?;
+    let forest = crate::query::need(&mut kept.forest, || paths::forest(after, counts, progress))?;
+    let alive = |n: NodeId| forest.reaches(n) && !dead.dead.contains(n);
+    let grown = growth(before, after, &same, forest, alive, progress)?;
+    let told = history.enter(grown);
+    history.intervals.push(interval(before, after, &same));
+    let mut found = suspects::growth::find(after, &told);
+    let histogram = crate::histogram(after);
+    found.extend(garbage(before, after, &same, dead, counts, history, histogram.shallow_bytes, progress)?);
+    Ok(DiffAnswer {
+        suspects: suspects::rank(found),
+        ledgers: ledgers(after, &histogram, counts, dead),
+        intervals: history.intervals.clone(),
+        classes: class_changes(before, after, &same),
+    })
+}
+
+fn interval(before: &Snapshot, after: &Snapshot, same: &Survival) -> Interval {
+    Interval {
+        seconds: (after.facts.captured_at - before.facts.captured_at).max(0.0),
+        survivors: same.survivors,
+        new: after.graph.len() as u64 - same.survivors,
+        gone: before.graph.len() as u64 - same.survivors,
+    }
+}
+
+/// Pending garbage that came in this interval, less what was pending before and went:
+/// a collector at work keeps it level.
+#[allow(clippy::too_many_arguments)] // all that one heap's judgement takes, and the other heap
+fn garbage(
+    before: &Snapshot,
+    after: &Snapshot,
+    same: &Survival,
+    dead: &Garbage,
+    counts: &crate::Refcounts,
+    history: &mut History,
+    heap_bytes: u64,
+    progress: &dyn Progress,
+) -> Result<Vec<Suspect>, Cancelled> {
+    let mut new = NodeSet::new(after.graph.len());
+    for n in dead.dead.iter().filter(|&n| same.is_new(n)) {
+        new.insert(n);
+    }
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    let fresh = Garbage { objects: new.len() as u64, dead: new, ..Garbage::default() };
+    let knots = components_within(after, &fresh.dead, progress)?;
+    let cycles = cycles(after, &fresh, &knots, None, CycleLimits::default(), progress)?;
+    let found = suspects::garbage::find(after, counts, &cycles, heap_bytes);
+    if found.is_empty() {
+        return Ok(found);
+    }
+    let earlier_counts = crate::refcounts(before, progress)?;
+    let earlier = crate::garbage(before, &earlier_counts, progress)?;
+    let mut went: FxHashMap<&str, i64> = FxHashMap::default();
+    for n in earlier.dead.iter().filter(|&n| same.is_gone(n)) {
+        *went.entry(before.type_name(n)).or_default() += 1;
+    }
+    let at = history.intervals.len() - 1;
+    let mut judged = Vec::new();
+    for mut suspect in found {
+        let class = suspects::class_name(after, suspect.type_id);
+        let net = suspect.count as i64 - went.get(class).copied().unwrap_or(0);
+        let row = history.garbage.entry(suspect.path_text.clone()).or_default();
+        row.resize(at, 0);
+        row.push(net);
+        if let Some(confidence) = suspects::garbage::grown(&after.facts, row, suspect.confidence) {
+            suspect.confidence = confidence;
+            suspect.why = format!("{}; {}", suspects::evidence::told(row), suspect.why);
+            suspect.count = net.max(0) as u64;
+            judged.push(suspect);
+        }
+    }
+    Ok(judged)
+}

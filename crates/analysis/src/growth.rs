@@ -1,0 +1,304 @@
+//! What grew between two heaps of one process: new objects, put to the account of the
+//! old things that hold them, less what those held and lost.  Judges nothing (that is
+//! for the rules in suspects/) and makes no text but class names and keys.
+
+mod claims;
+mod shapes;
+mod sources;
+mod telling;
+
+use rustc_hash::FxHashMap;
+use undying_graph::{Cancelled, Flags, NodeId, Origin, Progress, RootKind, Snapshot};
+
+use crate::paths::{Forest, Reached};
+use crate::{Step, Survival};
+use claims::{Claims, Start, Tally};
+pub use sources::Holder;
+use sources::Side;
+pub use telling::Gain;
+
+/// A holder that gained so many references, or more, is told on its own; those that
+/// gained fewer are told together when they are reached in the same words.
+const OWN_ACCOUNT: i64 = 8;
+/// Gains of so few objects are not told.
+const FEWEST: i64 = 5;
+/// So many gains are told.
+const MOST: usize = 200;
+
+/// One holder, or several that read the same, and what it gained.
+#[derive(Clone, Debug)]
+pub struct Grown {
+    /// Who.
+    pub holder: Holder,
+    /// How many holders read the same.
+    pub holders: u64,
+    /// References the holder has now, those of its keys included (one holder), strong ones.
+    pub entries: u64,
+    /// References the holder gained, less those it lost.
+    pub entries_gained: i64,
+    /// Objects that came with it, less those that went.
+    pub objects: i64,
+    /// Their own sizes in bytes, likewise.
+    pub bytes: i64,
+    /// The class to name.
+    pub class: Gain,
+    /// The classes that came, most bytes first.
+    pub classes: Vec<Gain>,
+    /// From the root over the holder to one object of the class.
+    pub steps: Vec<Step>,
+    /// Which of the steps leads to the holder; 0 where it is no object.
+    pub holder_step: usize,
+    /// What makes it the same as a gain of another interval.
+    pub key: String,
+}
+
+impl Grown {
+    /// Takes in another holder that reads the same.
+    pub fn join(&mut self, other: &Grown) {
+        self.holders = self.holders.saturating_add(other.holders);
+        self.entries = self.entries.saturating_add(other.entries);
+        self.entries_gained += other.entries_gained;
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+        self.class.count += other.class.count;
+        self.class.bytes += other.class.bytes;
+    }
+
+    /// The object of the class that the steps lead to.
+    pub fn example(&self) -> NodeId {
+        NodeId(self.class.example)
+    }
+}
+
+/// Numbers for class names that two heaps share.
+struct Names {
+    by_type: [Vec<u32>; 2],
+    rows: Vec<(String, Origin)>,
+}
+
+impl Names {
+    fn of(before: &Snapshot, after: &Snapshot) -> Names {
+        let mut rows: Vec<(String, Origin)> = Vec::new();
+        let mut number = |s: &Snapshot, known: &mut FxHashMap<String, u32>| -> Vec<u32> {
+            let each = s.types.iter().map(|t| {
+                let text = s.text(t.name);
+                *known.entry(text.to_owned()).or_insert_with(|| {
+                    rows.push((text.to_owned(), t.origin));
+                    rows.len() as u32 - 1
+                })
+            });
+            each.collect()
+        };
+        let mut all = FxHashMap::default();
+        let later = number(after, &mut all);
+        Names { by_type: [number(before, &mut all), later], rows }
+    }
+
+    fn of_node(&self, side: usize, s: &Snapshot, n: NodeId) -> u32 {
+        self.by_type[side].get(s.graph.type_id(n).index()).copied().unwrap_or(0)
+    }
+}
+
+/// The accounts: who claims, in which order, under which number.
+struct Accounts {
+    /// Holders in the order in which they claim, with their account.
+    order: Vec<(NodeId, u32)>,
+    /// By account: the holder, how many share it, references gained.
+    rows: Vec<(Holder, u64, i64)>,
+    by_roots: FxHashMap<RootKind, u32>,
+}
+
+/// Finds what grew.  `alive` says which objects of the later heap count at all (not
+/// pending garbage); the forest is the later heap's.  8 bytes an object of the later
+/// heap and then of the earlier, and some 40 for each new object, while it runs.
+pub fn growth(
+    before: &Snapshot,
+    after: &Snapshot,
+    survival: &Survival,
+    forest: &Forest,
+    alive: impl Fn(NodeId) -> bool,
+    progress: &dyn Progress,
+) -> Result<Vec<Grown>, Cancelled> {
+    progress.phase("finding what grew", 0);
+    let fresh = sources::new_objects(after, survival, alive);
+    let gone = sources::gone_objects(before, survival);
+    let later = Side { snapshot: after, fresh: &fresh };
+    let earlier = Side { snapshot: before, fresh: &gone };
+    let gained = later.holders(progress)?;
+    let mut lost = FxHashMap::default();
+    for (n, count) in earlier.holders(progress)? {
+        if let Some(m) = survival.later(n) {
+            lost.insert(m, count);
+        }
+    }
+    let mut accounts = accounts(after, forest, &gained, &lost);
+    let names = Names::of(before, after);
+    let claims = claim_new(&later, forest, &mut accounts);
+    let new = claims.tallies(&later, |n| names.of_node(1, after, n));
+    let old = claim_gone(&earlier, survival, &accounts).tallies(&earlier, |n| names.of_node(0, before, n));
+    let rows = net(&names, after, &accounts, &new, &old);
+    let told = rows.into_iter().filter_map(|(account, gains)| {
+        let (holder, holders, entries_gained) = accounts.rows[account as usize];
+        let mut grown = describe(after, forest, &later, &claims, holder, gains, entries_gained)?;
+        grown.holders = holders;
+        shapes::blank(&mut grown.steps, holders > 1, grown.holder_step);
+        grown.key = shapes::key(after, &grown);
+        Some(grown)
+    });
+    let mut told: Vec<Grown> = told.collect();
+    told.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.key.cmp(&b.key)));
+    told.truncate(MOST);
+    Ok(told)
+}
+
+/// Who has an account of its own, who shares one.
+fn accounts(
+    after: &Snapshot,
+    forest: &Forest,
+    gained: &FxHashMap<NodeId, u32>,
+    lost: &FxHashMap<NodeId, u32>,
+) -> Accounts {
+    let net = |n: &NodeId| {
+        i64::from(gained.get(n).copied().unwrap_or(0)) - i64::from(lost.get(n).copied().unwrap_or(0))
+    };
+    let mut holders: Vec<NodeId> = gained.keys().chain(lost.keys().filter(|n| !gained.contains_key(n))).copied().collect();
+    holders.sort_unstable_by_key(|n| (std::cmp::Reverse(net(n)), forest.position(*n), *n));
+    let mut shapes = shapes::Shapes::new(after, forest);
+    let mut shared: FxHashMap<shapes::Shape, u32> = FxHashMap::default();
+    let mut accounts = Accounts { order: Vec::with_capacity(holders.len()), rows: Vec::new(), by_roots: FxHashMap::default() };
+    for n in holders {
+        let net = net(&n);
+        let next = accounts.rows.len() as u32;
+        let account = match net >= OWN_ACCOUNT {
+            true => next,
+            false => *shared.entry(shapes.of(n)).or_insert(next),
+        };
+        if account == next {
+            accounts.rows.push((Holder::Object(n), 0, 0));
+        }
+        let row = &mut accounts.rows[account as usize];
+        row.1 += 1;
+        row.2 += net;
+        accounts.order.push((n, account));
+    }
+    accounts
+}
+
+fn claim_new(later: &Side, forest: &Forest, accounts: &mut Accounts) -> Claims {
+    let graph = &later.snapshot.graph;
+    let mut claims = Claims::new(graph.len());
+    claim_in_order(&mut claims, later, accounts.order.iter().map(|&(n, a)| (n, a)), accounts);
+    let mut by_roots: FxHashMap<RootKind, Vec<NodeId>> = FxHashMap::default();
+    for n in later.fresh.iter().filter(|&n| !claims.has(n)) {
+        if let Reached::Root(root) = forest.reached(graph, n) {
+            by_roots.entry(root.kind).or_default().push(n);
+        }
+    }
+    let mut kinds: Vec<RootKind> = by_roots.keys().copied().collect();
+    // tables that only grow before threads that are at work
+    kinds.sort_unstable_by_key(|k| (!matches!(k, RootKind::Atexit | RootKind::Fork), *k));
+    for kind in kinds {
+        let nodes = by_roots.remove(&kind).unwrap_or_default();
+        let account = accounts.rows.len() as u32;
+        accounts.rows.push((Holder::Roots(kind), 1, nodes.len() as i64));
+        accounts.by_roots.insert(kind, account);
+        claims.claim(later, &[(Start::Nodes(nodes), account)]);
+    }
+    claims
+}
+
+fn claim_gone(earlier: &Side, survival: &Survival, accounts: &Accounts) -> Claims {
+    let mut claims = Claims::new(earlier.snapshot.graph.len());
+    let was = accounts.order.iter().filter_map(|&(n, a)| Some((survival.earlier(n)?, a)));
+    claim_in_order(&mut claims, earlier, was, accounts);
+    let mut by_roots: FxHashMap<u32, Vec<NodeId>> = FxHashMap::default();
+    for root in &earlier.snapshot.roots {
+        let account = accounts.by_roots.get(&root.kind);
+        if let Some(&account) = account.filter(|_| earlier.fresh.contains(root.node) && !claims.has(root.node)) {
+            by_roots.entry(account).or_default().push(root.node);
+        }
+    }
+    for (account, nodes) in by_roots {
+        claims.claim(earlier, &[(Start::Nodes(nodes), account)]);
+    }
+    claims
+}
+
+/// Those with an account of their own one after the other, then the rest together.
+fn claim_in_order(claims: &mut Claims, side: &Side, order: impl Iterator<Item = (NodeId, u32)>, accounts: &Accounts) {
+    let mut rest = Vec::new();
+    for (n, account) in order {
+        if accounts.rows[account as usize].2 >= OWN_ACCOUNT && accounts.rows[account as usize].1 == 1 {
+            claims.claim(side, &[(Start::Object(n), account)]);
+        } else {
+            rest.push((Start::Object(n), account));
+        }
+    }
+    claims.claim(side, &rest);
+}
+
+/// By account: what came less what went, where enough came.
+fn net(
+    names: &Names,
+    after: &Snapshot,
+    accounts: &Accounts,
+    new: &FxHashMap<(u32, u32), Tally>,
+    old: &FxHashMap<(u32, u32), Tally>,
+) -> Vec<(u32, Vec<Gain>)> {
+    let mut rows: FxHashMap<u32, Vec<Gain>> = FxHashMap::default();
+    for (&(account, class), tally) in new {
+        let before = old.get(&(account, class)).copied().unwrap_or_default();
+        let (name, origin) = names.rows[class as usize].clone();
+        rows.entry(account).or_default().push(Gain {
+            class,
+            name,
+            origin,
+            count: tally.count as i64 - before.count as i64,
+            bytes: tally.bytes as i64 - before.bytes as i64,
+            through: tally.through,
+            depth: tally.depth,
+            example: tally.example,
+            classes: after.graph.flags(NodeId(tally.example)).has(Flags::CLASS),
+        });
+    }
+    // what only went lessens what the account gained
+    for (&(account, class), tally) in old.iter().filter(|(k, _)| !new.contains_key(k)) {
+        if let Some(gains) = rows.get_mut(&account) {
+            let (name, origin) = names.rows[class as usize].clone();
+            let (count, bytes) = (-(tally.count as i64), -(tally.bytes as i64));
+            let (through, depth, example, classes) = (0, tally.depth, 0, false);
+            gains.push(Gain { class, name, origin, count, bytes, through, depth, example, classes });
+        }
+    }
+    let grew = |gains: &[Gain]| gains.iter().any(|g| g.count >= FEWEST);
+    let mut rows: Vec<(u32, Vec<Gain>)> = rows.into_iter().filter(|(_, gains)| grew(gains)).collect();
+    let bytes = |gains: &[Gain]| gains.iter().map(|g| g.bytes).sum::<i64>();
+    rows.sort_unstable_by_key(|(account, gains)| (-bytes(gains), accounts.rows[*account as usize].0));
+    rows.truncate(MOST);
+    for (_, gains) in &mut rows {
+        gains.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    }
+    rows
+}
+
+fn describe(
+    after: &Snapshot,
+    forest: &Forest,
+    later: &Side,
+    claims: &Claims,
+    holder: Holder,
+    gains: Vec<Gain>,
+    entries_gained: i64,
+) -> Option<Grown> {
+    let class = telling::telling(&gains, entries_gained)?.clone();
+    let graph = &after.graph;
+    let way = claims.way_to(later, NodeId(class.example));
+    let (steps, holder_step) = shapes::steps(after, forest, holder, &way, NodeId(class.example))?;
+    let entries = match holder {
+        Holder::Object(n) => graph.edges(n).filter(|e| e.is_strong()).count() as u64,
+        Holder::Roots(kind) => after.roots.iter().filter(|r| r.kind == kind).count() as u64,
+    };
+    let (objects, bytes) = gains.iter().fold((0, 0), |(o, b), g| (o + g.count, b + g.bytes));
+    let key = String::new();
+    Some(Grown { holder, holders: 1, entries, entries_gained, objects, bytes, class, classes: gains, steps, holder_step, key })
+}

@@ -1,0 +1,60 @@
+//! Growth as suspects: evidence says how sure, the first rule that knows the shape says
+//! what it is and what to do.
+
+use undying_graph::{NodeId, Snapshot};
+
+use super::case::Case;
+use super::rules::RULES;
+use super::{Confidence, Suspect, SuspectKind, evidence, path_steps};
+use crate::growth::Grown;
+use crate::naming;
+
+/// What grew, and how many more of its class came in each interval, oldest first.
+pub type Course = (Grown, Vec<i64>);
+
+/// The suspects among what grew, unranked.
+pub fn find(after: &Snapshot, grown: &[Course]) -> Vec<Suspect> {
+    grown.iter().filter_map(|(grown, history)| suspect(&Case { snapshot: after, grown, history })).collect()
+}
+
+fn suspect(case: &Case) -> Option<Suspect> {
+    let sure = evidence::confidence(case.history)?;
+    let (rule, finding) = RULES.iter().find_map(|r| Some((r.name, (r.find)(case)?)))?;
+    let grown = case.grown;
+    let mut path = path_steps(case.snapshot, &grown.steps);
+    // classes are named by their own name, as the suspect is
+    if let Some(last) = path.last_mut().filter(|_| grown.class.classes) {
+        last.type_name = case.class_name();
+    }
+    Some(Suspect {
+        rank: 0,
+        kind: SuspectKind::Growth,
+        rule,
+        type_name: case.class_name(),
+        count: case.history.iter().sum::<i64>().max(0) as u64,
+        shallow_bytes: grown.class.bytes.max(0) as u64,
+        retained_bytes: Some(grown.bytes.max(0) as u64),
+        path,
+        path_text: naming::path_text(case.snapshot, &grown.steps),
+        born: Vec::new(),
+        module_file: None,
+        confidence: at_most(sure, finding.at_most),
+        why: format!("{}: {}.", evidence::told(case.history), finding.why),
+        advice: finding.advice,
+        type_id: type_id(case.snapshot, grown.example()),
+        example: Some(grown.example()),
+        cycle: None,
+    })
+}
+
+fn type_id(snapshot: &Snapshot, n: NodeId) -> undying_graph::TypeId {
+    match n.index() < snapshot.graph.len() {
+        true => snapshot.graph.type_id(n),
+        false => undying_graph::TypeId(0),
+    }
+}
+
+/// The less sure of the two.
+fn at_most(sure: Confidence, limit: Confidence) -> Confidence {
+    sure.max(limit)
+}

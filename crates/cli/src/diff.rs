@@ -1,0 +1,115 @@
+//! `undying diff`: snapshots of one process, oldest first, two in memory at a time.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use undying_analysis::render::{DiffTold, Limits, diff_told, render_diff};
+use undying_analysis::{DiffAnswer, History, Intermediates, diff};
+use undying_graph::{Defects, Facts, Snapshot};
+use undying_snapshot::SCHEMA;
+
+use crate::args::{Common, Diff, Format};
+use crate::failure::{Exit, Failure};
+use crate::judge::Sifted;
+use crate::output;
+use crate::progress::Bars;
+
+/// The answer as a program reads it.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    schema: u32,
+    command: &'static str,
+    python: &'a str,
+    snapshots: &'a [Origin],
+    #[serde(flatten)]
+    told: DiffTold,
+    #[serde(flatten)]
+    sifted: &'a Sifted,
+}
+
+/// Where a heap came from.
+#[derive(Serialize)]
+struct Origin {
+    path: String,
+    pid: i64,
+    program: String,
+    captured_at: f64,
+    paused_seconds: f64,
+    at_rest: bool,
+    objects: usize,
+    defects: Defects,
+}
+
+impl Origin {
+    fn of(dir: &Path, snapshot: &Snapshot) -> Origin {
+        let facts = snapshot.facts.clone();
+        Origin {
+            path: dir.display().to_string(),
+            pid: facts.pid,
+            program: facts.program,
+            captured_at: facts.captured_at,
+            paused_seconds: facts.paused_seconds,
+            at_rest: facts.at_rest,
+            objects: snapshot.graph.len(),
+            defects: facts.defects,
+        }
+    }
+}
+
+/// `undying diff`.  Gives whether `--fail-on` matched.
+pub fn diff_command(args: &Diff, common: &Common, out: &mut dyn Write) -> Result<bool, Failure> {
+    let bars = Bars::new(common.quiet);
+    let load = |dir: &Path| -> Result<Snapshot, Failure> { Ok(undying_snapshot::read(dir, &bars)?) };
+    let mut before = load(&args.snapshots[0])?;
+    let mut origins = vec![Origin::of(&args.snapshots[0], &before)];
+    let mut history = History::default();
+    let mut answer: Option<DiffAnswer> = None;
+    for dir in &args.snapshots[1..] {
+        let after = load(dir)?;
+        check(&before.facts, &after.facts, dir)?;
+        origins.push(Origin::of(dir, &after));
+        answer = Some(diff(&before, &after, &mut history, &mut Intermediates::default(), &bars)?);
+        before = after;
+    }
+    let last = before;
+    let mut answer = answer.ok_or_else(|| Failure::new(Exit::Usage, "give two snapshots or more"))?;
+    let sifted = args.judging.sift(&mut answer.suspects)?;
+    bars.clear();
+    let name = args.snapshots.last().map(|d| d.display().to_string());
+    let style = output::style(&io::stdout(), common, name);
+    let written = match common.format {
+        Format::Text => {
+            let report = render_diff(&last, &answer, &sifted.notes(), Limits { rows: args.limit });
+            undying_report::write(&report, &style, out)
+        }
+        Format::Json => {
+            let python = &last.facts.python;
+            let told = diff_told(&answer);
+            let (command, snapshots) = ("diff", &origins[..]);
+            let envelope = Envelope { schema: SCHEMA, command, python, snapshots, told, sifted: &sifted };
+            serde_json::to_writer_pretty(&mut *out, &envelope)
+                .map_err(io::Error::from)
+                .and_then(|()| out.write_all(b"\n"))
+        }
+    };
+    written.and_then(|()| out.flush()).map_err(Failure::output)?;
+    Ok(args.judging.is_named(&answer.suspects))
+}
+
+/// Two heaps of different processes have nothing in common but their classes' names.
+fn check(before: &Facts, after: &Facts, dir: &Path) -> Result<(), Failure> {
+    let dir = dir.display();
+    let sentence = if (before.pid, &before.host) != (after.pid, &after.host) {
+        format!(
+            "{dir} is of process {} on {:?} and the one before it of process {} on {:?}; \
+             diff compares snapshots of one process",
+            after.pid, after.host, before.pid, before.host
+        )
+    } else if before.captured_at > after.captured_at {
+        format!("{dir} was captured before the one given ahead of it; give the oldest first")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(Exit::Usage, sentence))
+}
