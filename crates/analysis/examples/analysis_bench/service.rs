@@ -1,24 +1,15 @@
-//! What each analysis costs on a heap like a service's: `analysis_bench [OBJECTS]`
-//! prints seconds of
-//! processor time, nanoseconds a reference and an object for each step.  Build
-//! with `--release`; the heap is made here and needs no target.
-#![allow(missing_docs, clippy::print_stdout)]
+//! A heap like a service's: records in an index, with strings, lists that refer
+//! back, and some garbage.
 
-use std::time::Instant;
-
-use undying_analysis::paths::{ChainLimits, chains, forest};
-use undying_analysis::{Answer, CycleLimits, Intermediates, Query, answer};
-use undying_analysis::{components, components_within, cycles, garbage, histogram, refcounts};
 use undying_graph::{
-    Builder, Detail, Edge, EdgeKind, Flags, LabelId, NodeId, ObjectRow, Origin, Root, RootKind, Silent, Sink, Snapshot,
-    TypeId,
+    Builder, Detail, Edge, EdgeKind, Flags, LabelId, NodeId, ObjectRow, Origin, Root, RootKind, Sink, Snapshot, TypeId,
 };
 
 /// A small generator of numbers, the same in every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -49,7 +40,7 @@ impl Heap {
 
 /// Records in an index, each an instance with a dictionary, strings, a list of
 /// orders that refer back; one pair in fifty dropped as garbage.
-fn service(objects: usize) -> Snapshot {
+pub fn service(objects: usize) -> Snapshot {
     let mut b = Builder::new();
     let labels: Vec<LabelId> = ["__dict__", "name", "orders", "user", "index", "other"].map(|l| b.label(l)).to_vec();
     for (i, name) in CLASSES.iter().enumerate() {
@@ -117,49 +108,4 @@ fn finish(mut b: Builder, heap: Heap, index: u32, label: LabelId, dice: &mut Dic
     let node = NodeId(new_id[index as usize]);
     b.tail_mut().roots = vec![Root { node, kind: RootKind::Module, label }];
     b.build()
-}
-
-/// Nanoseconds of processor time so far; of wall time where the system does not say.
-fn now() -> f64 {
-    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    let told = std::fs::read_to_string("/proc/self/schedstat").ok();
-    let spent = told.as_deref().and_then(|t| t.split(' ').next()?.parse().ok());
-    spent.unwrap_or_else(|| START.get_or_init(Instant::now).elapsed().as_nanos() as f64)
-}
-
-fn timed<T>(snapshot: &Snapshot, name: &str, work: impl FnOnce() -> T) -> T {
-    let start = now();
-    let made = work();
-    let ns = now() - start;
-    let per = |n: usize| ns / n.max(1) as f64;
-    let (edges, nodes) = (per(snapshot.graph.edge_count()), per(snapshot.graph.len()));
-    println!("{name:<22} {:>8.3} s {edges:>8.1} ns/edge {nodes:>8.1} ns/object", ns / 1e9);
-    made
-}
-
-fn main() {
-    let objects = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1_000_000);
-    let s = &service(objects);
-    println!("{} objects, {} references", s.graph.len(), s.graph.edge_count());
-    let told = "never cancelled";
-    timed(s, "histogram", || histogram(s));
-    let counts = timed(s, "refcounts", || refcounts(s, &Silent).expect(told));
-    let dead = timed(s, "garbage", || garbage(s, &counts, &Silent).expect(told));
-    let knots = timed(s, "garbage components", || components_within(s, &dead.dead, &Silent).expect(told));
-    timed(s, "garbage shapes", || cycles(s, &dead, &knots, None, CycleLimits::default(), &Silent).expect(told));
-    let all = timed(s, "components", || components(s, &Silent).expect(told));
-    timed(s, "all shapes", || cycles(s, &dead, &knots, Some(&all), CycleLimits::default(), &Silent).expect(told));
-    let grown = timed(s, "forest", || forest(s, &counts, &Silent).expect(told));
-    let referrers = timed(s, "referrers", || s.graph.transpose());
-    let orders: Vec<NodeId> = s.graph.nodes().filter(|&n| s.graph.type_id(n) == TypeId(4)).collect();
-    let limits = ChainLimits::default();
-    timed(s, "chains of all orders", || {
-        chains(s, &grown, Some(&referrers), &dead, &orders, limits, &Silent).expect(told)
-    });
-    println!("{} dead objects in {} knots, {} held knots", dead.objects, knots.count, all.count - knots.count);
-    drop((all, referrers, grown, knots, dead, counts));
-    let report = timed(s, "whole report", || answer(s, &Query::Report, &mut Intermediates::default(), &Silent));
-    if let Ok(Answer::Report(report)) = report {
-        println!("{} suspects", report.suspects.len());
-    }
 }
