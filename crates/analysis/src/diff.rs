@@ -40,7 +40,8 @@ pub struct DiffAnswer {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     intervals: Vec<Interval>,
-    gains: FxHashMap<String, Vec<i64>>,
+    /// By holder and class.
+    gains: FxHashMap<(String, String), Vec<i64>>,
     garbage: FxHashMap<String, Vec<i64>>,
 }
 
@@ -58,25 +59,23 @@ impl History {
     /// Puts an interval's gains to those before; gives each with its whole course.
     fn enter(&mut self, grown: Vec<Grown>) -> Vec<(Grown, Vec<i64>)> {
         let before = self.intervals.len();
-        let gain = |map: &mut FxHashMap<String, Vec<i64>>, key: &str, count: i64| {
-            let row = map.entry(key.to_owned()).or_default();
-            // one that did not grow in an earlier interval has zeros there
-            row.resize(row.len().max(before), 0);
-            match row.get_mut(before) {
-                Some(same) => *same += count,
-                None => row.push(count),
-            }
-        };
         for g in &grown {
-            gain(&mut self.gains, &g.key, g.class.count);
+            for class in &g.classes {
+                let row = self.gains.entry((g.key.clone(), class.name.clone())).or_default();
+                // what did not grow in an earlier interval has zeros there
+                row.resize(row.len().max(before + 1), 0);
+                row[before] += class.count;
+            }
         }
         let mut told: Vec<(Grown, Vec<i64>)> = Vec::new();
         for g in grown {
-            match told.iter_mut().find(|(other, _)| other.key == g.key) {
+            let same = |other: &Grown| other.key == g.key && other.class.name == g.class.name;
+            match told.iter_mut().find(|(other, _)| same(other)) {
                 // two holders that read the same are one row
                 Some((other, _)) => other.join(&g),
                 None => {
-                    let course = self.gains.get(&g.key).cloned().unwrap_or_default();
+                    let key = (g.key.clone(), g.class.name.clone());
+                    let course = self.gains.get(&key).cloned().unwrap_or_default();
                     told.push((g, course));
                 }
             }

@@ -22,6 +22,10 @@ pub use telling::Gain;
 const OWN_ACCOUNT: i64 = 8;
 /// Gains of so few objects are not told.
 const FEWEST: i64 = 5;
+/// So many objects that hang on each other are a chain.
+const CHAIN: u64 = 8;
+/// A chain longer than this is told by its first link.
+const LONGEST: u32 = 1_000_000;
 /// So many gains are told.
 const MOST: usize = 200;
 
@@ -48,7 +52,7 @@ pub struct Grown {
     pub steps: Vec<Step>,
     /// Which of the steps leads to the holder; 0 where it is no object.
     pub holder_step: usize,
-    /// What makes it the same as a gain of another interval.
+    /// What makes the holder the same as one of another interval.
     pub key: String,
 }
 
@@ -249,6 +253,8 @@ fn net(
     for (&(account, class), tally) in new {
         let before = old.get(&(account, class)).copied().unwrap_or_default();
         let (name, origin) = names.rows[class as usize].clone();
+        let links = u64::from(tally.reach.saturating_sub(tally.depth));
+        let chained = tally.count >= CHAIN && links * 2 >= tally.count;
         rows.entry(account).or_default().push(Gain {
             class,
             name,
@@ -257,7 +263,8 @@ fn net(
             bytes: tally.bytes as i64 - before.bytes as i64,
             through: tally.through,
             depth: tally.depth,
-            example: tally.example,
+            example: if chained && tally.reach < LONGEST { tally.last } else { tally.example },
+            chained,
             classes: after.graph.flags(NodeId(tally.example)).has(Flags::CLASS),
         });
     }
@@ -266,8 +273,8 @@ fn net(
         if let Some(gains) = rows.get_mut(&account) {
             let (name, origin) = names.rows[class as usize].clone();
             let (count, bytes) = (-(tally.count as i64), -(tally.bytes as i64));
-            let (through, depth, example, classes) = (0, tally.depth, 0, false);
-            gains.push(Gain { class, name, origin, count, bytes, through, depth, example, classes });
+            let (through, depth, example, chained, classes) = (0, tally.depth, 0, false, false);
+            gains.push(Gain { class, name, origin, count, bytes, through, depth, example, chained, classes });
         }
     }
     let grew = |gains: &[Gain]| gains.iter().any(|g| g.count >= FEWEST);

@@ -3,6 +3,7 @@
 //! nothing; how it looks is the writer's business.
 
 mod cycles;
+mod diff;
 mod letters;
 mod suspects;
 mod told;
@@ -14,6 +15,7 @@ use undying_report::{Block, Column, Fact, Report, Table, Tone, bytes, count, sec
 
 use crate::{Answer, Query};
 
+pub use diff::{DiffTold, diff_told, render_diff};
 pub use told::{Told, told};
 
 /// How much is shown.

@@ -24,6 +24,10 @@ pub(super) struct Tally {
     pub depth: u32,
     /// The nearest.
     pub example: u32,
+    /// References from the holder to the farthest.
+    pub reach: u32,
+    /// The farthest.
+    pub last: u32,
 }
 
 /// One holder's first references.
@@ -151,6 +155,9 @@ impl Claims {
             row.through = row.through.saturating_add(if nested { 0 } else { below[i] });
             if self.depth[i] < row.depth {
                 (row.depth, row.example) = (self.depth[i], n);
+            }
+            if self.depth[i] > row.reach {
+                (row.reach, row.last) = (self.depth[i], n);
             }
         }
         rows

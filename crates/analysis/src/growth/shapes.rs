@@ -120,7 +120,7 @@ pub(super) fn blank(steps: &mut [Step], several: bool, holder: usize) {
     }
 }
 
-/// The words by which a gain is known again in the next interval.
+/// The words by which a holder is known again in the next interval.
 pub(super) fn key(snapshot: &Snapshot, grown: &Grown) -> String {
     let mut steps = grown.steps.clone();
     for step in &mut steps {
@@ -128,5 +128,5 @@ pub(super) fn key(snapshot: &Snapshot, grown: &Grown) -> String {
         step.index = None;
     }
     let holder = steps.get(..=grown.holder_step).unwrap_or(&steps);
-    format!("{} | {}", naming::path_text(snapshot, holder), grown.class.name)
+    naming::path_text(snapshot, holder)
 }

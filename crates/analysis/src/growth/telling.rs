@@ -22,6 +22,9 @@ pub struct Gain {
     pub depth: u32,
     /// One of them, by number in the later heap.
     pub example: u32,
+    /// They hang on each other, one after the other, not side by side on the holder;
+    /// `example` is then the last.
+    pub chained: bool,
     /// Whether these are classes themselves.
     pub classes: bool,
 }
@@ -70,8 +73,8 @@ mod tests {
     use super::*;
 
     fn gain(name: &str, origin: Origin, count: i64, through: u64, depth: u32) -> Gain {
-        let (class, bytes, example, classes) = (depth, count * 64, 0, false);
-        Gain { class, name: name.into(), origin, count, bytes, through, depth, example, classes }
+        let (class, bytes, example, chained, classes) = (depth, count * 64, 0, false, false);
+        Gain { class, name: name.into(), origin, count, bytes, through, depth, example, chained, classes }
     }
 
     fn named(gains: &[Gain], entries: i64) -> &str {

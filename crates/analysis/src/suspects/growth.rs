@@ -1,12 +1,12 @@
 //! Growth as suspects: evidence says how sure, the first rule that knows the shape says
 //! what it is and what to do.
 
-use undying_graph::{NodeId, Snapshot};
+use undying_graph::{NodeId, RootKind, Snapshot};
 
 use super::case::Case;
 use super::rules::RULES;
 use super::{Confidence, Suspect, SuspectKind, evidence, path_steps};
-use crate::growth::Grown;
+use crate::growth::{Grown, Holder};
 use crate::naming;
 
 /// What grew, and how many more of its class came in each interval, oldest first.
@@ -38,7 +38,7 @@ fn suspect(case: &Case) -> Option<Suspect> {
         path_text: naming::path_text(case.snapshot, &grown.steps),
         born: Vec::new(),
         module_file: None,
-        confidence: at_most(sure, finding.at_most),
+        confidence: sure.max(finding.at_most).max(certain(grown.holder)),
         why: format!("{}: {}.", evidence::told(case.history), finding.why),
         advice: finding.advice,
         type_id: type_id(case.snapshot, grown.example()),
@@ -54,7 +54,12 @@ fn type_id(snapshot: &Snapshot, n: NodeId) -> undying_graph::TypeId {
     }
 }
 
-/// The less sure of the two.
-fn at_most(sure: Confidence, limit: Confidence) -> Confidence {
-    sure.max(limit)
+/// How sure what this holds can be at most: what a thread is at work on comes and goes,
+/// and where no name leads to it is native code's.
+fn certain(holder: Holder) -> Confidence {
+    match holder {
+        Holder::Object(_) | Holder::Roots(RootKind::Atexit | RootKind::Fork) => Confidence::High,
+        Holder::Roots(RootKind::Native | RootKind::Interpreter) => Confidence::Medium,
+        Holder::Roots(_) => Confidence::Low,
+    }
 }

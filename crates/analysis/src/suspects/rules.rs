@@ -17,6 +17,7 @@ mod tasks;
 mod threads;
 mod traceback_locals;
 mod unbounded_cache;
+mod uncollectable_del;
 mod weak_key;
 
 use super::Confidence;
@@ -46,6 +47,7 @@ pub struct Finding {
 pub const RULES: &[Rule] = &[
     late_import::RULE,
     exit_hooks::RULE,
+    uncollectable_del::RULE,
     finalizers::RULE,
     loggers::RULE,
     threads::RULE,

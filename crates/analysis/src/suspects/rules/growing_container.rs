@@ -7,18 +7,11 @@
 use super::{Case, Finding, Rule};
 use crate::growth::Holder;
 use crate::suspects::Confidence;
-use undying_graph::RootKind;
 
 /// The rule.
 pub const RULE: Rule = Rule { name: "growing-container", find };
 
 fn find(case: &Case) -> Option<Finding> {
-    // what a thread is at work on, or what no name leads to, is no container of the program's
-    let at_most = match case.grown.holder {
-        Holder::Object(_) => Confidence::High,
-        Holder::Roots(RootKind::Native | RootKind::Interpreter) => Confidence::Medium,
-        Holder::Roots(_) => Confidence::Low,
-    };
     let why = match (case.grown.holder, case.grown.holders) {
         (Holder::Roots(kind), _) => format!("held straight by the interpreter or native code ({})", kind.name()),
         (_, 1) => format!("it only grows: {} has {} entries", case.holder_text(), case.grown.entries),
@@ -26,5 +19,5 @@ fn find(case: &Case) -> Option<Finding> {
     };
     let advice = "Take entries out when they are done with, give it a bound (deque(maxlen=…), an LRU), or hold them \
                   weakly (weakref.WeakSet, WeakValueDictionary).";
-    Some(Finding { at_most, why, advice: advice.into() })
+    Some(Finding { at_most: Confidence::High, why, advice: advice.into() })
 }
