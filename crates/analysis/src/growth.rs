@@ -36,8 +36,9 @@ pub struct Grown {
     pub holder: Holder,
     /// How many holders read the same.
     pub holders: u64,
-    /// References the holder has now, those of its keys included (one holder), strong ones.
-    pub entries: u64,
+    /// References the holder has now; `None` where it is a module's or an instance's
+    /// attributes.
+    pub entries: Option<u64>,
     /// References the holder gained, less those it lost.
     pub entries_gained: i64,
     /// Objects that came with it, less those that went.
@@ -60,7 +61,7 @@ impl Grown {
     /// Takes in another holder that reads the same.
     pub fn join(&mut self, other: &Grown) {
         self.holders = self.holders.saturating_add(other.holders);
-        self.entries = self.entries.saturating_add(other.entries);
+        self.entries = self.entries.zip(other.entries).map(|(a, b)| a.saturating_add(b));
         self.entries_gained += other.entries_gained;
         self.objects += other.objects;
         self.bytes += other.bytes;
@@ -143,11 +144,7 @@ pub fn growth(
     let rows = net(&names, after, &accounts, &new, &old);
     let told = rows.into_iter().filter_map(|(account, gains)| {
         let (holder, holders, entries_gained) = accounts.rows[account as usize];
-        let mut grown = describe(after, forest, &later, &claims, holder, gains, entries_gained)?;
-        grown.holders = holders;
-        shapes::blank(&mut grown.steps, holders > 1, grown.holder_step);
-        grown.key = shapes::key(after, &grown);
-        Some(grown)
+        describe(after, forest, &later, &claims, (holder, holders, entries_gained), gains)
     });
     let mut told: Vec<Grown> = told.collect();
     told.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.key.cmp(&b.key)));
@@ -162,14 +159,15 @@ fn accounts(
     gained: &FxHashMap<NodeId, u32>,
     lost: &FxHashMap<NodeId, u32>,
 ) -> Accounts {
-    let net = |n: &NodeId| {
-        i64::from(gained.get(n).copied().unwrap_or(0)) - i64::from(lost.get(n).copied().unwrap_or(0))
-    };
-    let mut holders: Vec<NodeId> = gained.keys().chain(lost.keys().filter(|n| !gained.contains_key(n))).copied().collect();
+    let net =
+        |n: &NodeId| i64::from(gained.get(n).copied().unwrap_or(0)) - i64::from(lost.get(n).copied().unwrap_or(0));
+    let mut holders: Vec<NodeId> =
+        gained.keys().chain(lost.keys().filter(|n| !gained.contains_key(n))).copied().collect();
     holders.sort_unstable_by_key(|n| (std::cmp::Reverse(net(n)), forest.position(*n), *n));
     let mut shapes = shapes::Shapes::new(after, forest);
     let mut shared: FxHashMap<shapes::Shape, u32> = FxHashMap::default();
-    let mut accounts = Accounts { order: Vec::with_capacity(holders.len()), rows: Vec::new(), by_roots: FxHashMap::default() };
+    let mut accounts =
+        Accounts { order: Vec::with_capacity(holders.len()), rows: Vec::new(), by_roots: FxHashMap::default() };
     for n in holders {
         let net = net(&n);
         let next = accounts.rows.len() as u32;
@@ -293,19 +291,25 @@ fn describe(
     forest: &Forest,
     later: &Side,
     claims: &Claims,
-    holder: Holder,
+    (holder, holders, entries_gained): (Holder, u64, i64),
     gains: Vec<Gain>,
-    entries_gained: i64,
 ) -> Option<Grown> {
     let class = telling::telling(&gains, entries_gained)?.clone();
     let graph = &after.graph;
     let way = claims.way_to(later, NodeId(class.example));
-    let (steps, holder_step) = shapes::steps(after, forest, holder, &way, NodeId(class.example))?;
+    let way = shapes::steps(after, forest, holder, &way, NodeId(class.example))?;
     let entries = match holder {
-        Holder::Object(n) => graph.edges(n).filter(|e| e.is_strong()).count() as u64,
-        Holder::Roots(kind) => after.roots.iter().filter(|r| r.kind == kind).count() as u64,
+        Holder::Object(_) if way.space => None,
+        Holder::Object(n) => Some(graph.edges(n).filter(|e| e.is_strong()).count() as u64),
+        Holder::Roots(kind) => Some(after.roots.iter().filter(|r| r.kind == kind).count() as u64),
     };
     let (objects, bytes) = gains.iter().fold((0, 0), |(o, b), g| (o + g.count, b + g.bytes));
     let key = String::new();
-    Some(Grown { holder, holders: 1, entries, entries_gained, objects, bytes, class, classes: gains, steps, holder_step, key })
+    let (mut steps, holder_step) = (way.steps, way.holder);
+    shapes::blank(&mut steps, holders > 1, holder_step, way.space && entries_gained >= OWN_ACCOUNT);
+    let classes = gains;
+    let mut grown =
+        Grown { holder, holders, entries, entries_gained, objects, bytes, class, classes, steps, holder_step, key };
+    grown.key = shapes::key(after, &grown);
+    Some(grown)
 }

@@ -27,8 +27,8 @@ pub mod suspects;
 
 pub use advice::{Advice, AdviceText, Pattern, advice_text};
 pub use components::{Components, components, components_within};
-pub use diff::{DiffAnswer, History, Interval, diff};
 pub use cycles::{Cycle, CycleLimits, CycleShape, CycleState, Cycles, cycles};
+pub use diff::{DiffAnswer, History, Interval, diff};
 pub use dominators::{Dominators, dominators};
 pub use garbage::{Garbage, garbage};
 pub use histogram::{Histogram, TypeCount, histogram};
@@ -37,5 +37,5 @@ pub use nodeset::NodeSet;
 pub use query::{Answer, Intermediates, Query, ReportAnswer, TopBy, WhyAnswer, answer};
 pub use refcounts::{RefcountTotals, Refcounts, refcounts};
 pub use select::{Selected, select};
-pub use survival::{ClassChange, Survival, class_changes, survival};
 pub use step::{Step, StepKey, StepKind, WellKnown};
+pub use survival::{ClassChange, Survival, class_changes, survival};

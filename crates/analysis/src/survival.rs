@@ -114,8 +114,7 @@ impl Classes {
         let key = |s: &Snapshot, t: &undying_graph::TypeRow| {
             (s.text(t.name).to_owned(), t.object.filter(|n| n.index() < s.graph.len()).map(|n| s.graph.address(n)))
         };
-        let known: FxHashMap<_, _> =
-            before.types.iter().zip(0..).map(|(t, i)| (key(before, t), TypeId(i))).collect();
+        let known: FxHashMap<_, _> = before.types.iter().zip(0..).map(|(t, i)| (key(before, t), TypeId(i))).collect();
         let special = |name: &str| match name {
             "tuple" => Trait::Tuple,
             "str" | "bytes" | "int" | "float" | "complex" | "frozenset" | "code" => Trait::Fixed,

@@ -70,14 +70,14 @@ impl<'a> Shapes<'a> {
     }
 }
 
-/// From the root over the holder down to the example, and which step leads to the holder.
+/// The way from the root over the holder down to the example.
 pub(super) fn steps(
     snapshot: &Snapshot,
     forest: &Forest,
     holder: Holder,
     way: &[usize],
     example: NodeId,
-) -> Option<(Vec<Step>, usize)> {
+) -> Option<Way> {
     let graph = &snapshot.graph;
     let known = WellKnown::new(snapshot);
     let mut steps = Vec::new();
@@ -93,12 +93,22 @@ pub(super) fn steps(
     for e in edges {
         known.push(snapshot, &mut steps, &graph.edge(e as usize));
     }
-    let holder_step = steps.len() - 1;
-    for &e in way {
+    let (holder_step, mut space) = (steps.len() - 1, false);
+    for (i, &e) in way.iter().enumerate() {
         known.push(snapshot, &mut steps, &graph.edge(e));
+        space |= i == 0 && steps.len() - 1 == holder_step;
     }
-    let holder_step = holder_step.min(steps.len() - 1);
-    Some((steps, holder_step))
+    Some(Way { steps, holder: holder_step, space })
+}
+
+/// From a root over the holder to an example.
+pub(super) struct Way {
+    pub steps: Vec<Step>,
+    /// Which step leads to the holder.
+    pub holder: usize,
+    /// The holder is the dictionary behind a module's or an instance's attributes: the
+    /// step is then the attribute.
+    pub space: bool,
 }
 
 /// The object whose reference this is.
@@ -108,9 +118,13 @@ fn source(snapshot: &Snapshot, edge: usize) -> NodeId {
 }
 
 /// Leaves out what differs among many: positions and keys below the holder, and on the
-/// way to it when several holders are told as one.
-pub(super) fn blank(steps: &mut [Step], several: bool, holder: usize) {
+/// way to it when several holders are told as one; the attribute's name when many
+/// attributes came.
+pub(super) fn blank(steps: &mut [Step], several: bool, holder: usize, names: bool) {
     for (i, step) in steps.iter_mut().enumerate() {
+        if i == holder && names {
+            step.label = LabelId::NONE;
+        }
         if several || i > holder {
             step.index = None;
             if step.kind == StepKind::Key {

@@ -33,11 +33,24 @@ pub struct Gain {
 /// the share at which Eclipse MAT, too, goes down to the next.
 const NEARLY_ALL: f64 = 0.8;
 
+/// One in so many of what came most often is rare.
+const RARE: i64 = 50;
+
 /// How much a class tells: lower tells more.
 fn tier(gain: &Gain) -> u8 {
     const ACTING: &[&str] = &[
-        "frame", "traceback", "generator", "coroutine", "async_generator", "_asyncio.Task", "_asyncio.Future",
-        "_thread._local", "socket.socket", "_io.TextIOWrapper", "_io.BufferedReader", "_io.FileIO",
+        "frame",
+        "traceback",
+        "generator",
+        "coroutine",
+        "async_generator",
+        "_asyncio.Task",
+        "_asyncio.Future",
+        "_thread._local",
+        "socket.socket",
+        "_io.TextIOWrapper",
+        "_io.BufferedReader",
+        "_io.FileIO",
     ];
     match gain.origin {
         Origin::Program | Origin::Library => 0,
@@ -54,8 +67,8 @@ fn tier(gain: &Gain) -> u8 {
 /// The class to name.  `entries` are the references that the holder gained.
 pub fn telling(gains: &[Gain], entries: i64) -> Option<&Gain> {
     let top = gains.iter().map(|g| g.count).max()?;
-    // once for each entry, or, where the holder gained few entries, as often as anything
-    let each = if entries * 2 >= top.min(32) { entries.min(top) } else { top };
+    // once for each entry; where the holder itself gained few, any class that is not rare
+    let each = if entries * 2 >= top.min(32) { entries.min(top) } else { top.min((top / RARE).max(16)) };
     let often: Vec<&Gain> = gains.iter().filter(|g| g.count > 0 && g.count * 2 >= each).collect();
     let all = gains.iter().map(|g| g.through).max().unwrap_or(0).max(1) as f64;
     let heavy = |g: &&&Gain| g.through as f64 >= NEARLY_ALL * all;
@@ -95,7 +108,10 @@ mod tests {
     #[test]
     fn a_thread_before_the_small_thing_it_works_on_and_its_big_payload_before_it() {
         let thread = gain("threading.Thread", Origin::Stdlib, 50, 90_000, 1);
-        assert_eq!(named(&[thread.clone(), gain("__main__.Job", Origin::Program, 50, 3_000, 3)], 50), "threading.Thread");
+        assert_eq!(
+            named(&[thread.clone(), gain("__main__.Job", Origin::Program, 50, 3_000, 3)], 50),
+            "threading.Thread"
+        );
         assert_eq!(named(&[thread, gain("__main__.Job", Origin::Program, 50, 80_000, 3)], 50), "__main__.Job");
     }
 

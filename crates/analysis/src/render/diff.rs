@@ -39,7 +39,8 @@ pub fn render_diff(last: &Snapshot, answer: &DiffAnswer, notes: &[String], limit
     report.text(Tone::Quiet, circumstances(last));
     let intervals = answer.intervals.len() as u64;
     match answer.suspects.len() as u64 {
-        0 => report.text(Tone::Good, "No suspects: what came between the snapshots went again, or is too little to tell."),
+        0 => report
+            .text(Tone::Good, "No suspects: what came between the snapshots went again, or is too little to tell."),
         n => report.part(plural(n, "suspect")),
     };
     for suspect in answer.suspects.iter().take(limits.rows) {

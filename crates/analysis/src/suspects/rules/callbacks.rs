@@ -18,8 +18,9 @@ fn find(case: &Case) -> Option<Finding> {
     called.then(|| Finding {
         at_most: Confidence::High,
         why: format!("callbacks are registered and never taken off: {}", case.holder_text()),
-        advice: "Unregister the callback when its object is done with, or register it weakly (weakref.WeakMethod for a \
+        advice:
+            "Unregister the callback when its object is done with, or register it weakly (weakref.WeakMethod for a \
                  bound method)."
-            .into(),
+                .into(),
     })
 }

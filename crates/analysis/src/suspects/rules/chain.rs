@@ -17,9 +17,13 @@ fn find(case: &Case) -> Option<Finding> {
     let linked = case.grown.entries_gained < NOISE && (case.grown.class.chained || above);
     linked.then(|| Finding {
         at_most: Confidence::High,
-        why: format!("a chain lengthens, each object holding the next: {}", naming::path_text(case.snapshot, &case.grown.steps)),
-        advice: "Cut the chain where the old part is done with: clear the link (parent, previous, __context__, next) or \
+        why: format!(
+            "a chain lengthens, each object holding the next: {}",
+            naming::path_text(case.snapshot, &case.grown.steps)
+        ),
+        advice:
+            "Cut the chain where the old part is done with: clear the link (parent, previous, __context__, next) or \
                  make it weak."
-            .into(),
+                .into(),
     })
 }

@@ -14,8 +14,9 @@ fn find(case: &Case) -> Option<Finding> {
     case.is_class_attribute().then(|| Finding {
         at_most: Confidence::High,
         why: format!("a container on a class only grows: {}", case.holder_text()),
-        advice: "Take entries out when they are done with, key by something that repeats, give it a bound, or keep them \
+        advice:
+            "Take entries out when they are done with, key by something that repeats, give it a bound, or keep them \
                  in a weakref.WeakSet or WeakValueDictionary; a container meant for one instance belongs in __init__."
-            .into(),
+                .into(),
     })
 }

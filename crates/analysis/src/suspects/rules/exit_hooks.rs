@@ -13,7 +13,10 @@ use undying_graph::RootKind;
 pub const RULE: Rule = Rule { name: "exit-hooks", find };
 
 fn find(case: &Case) -> Option<Finding> {
+    // up to 3.9 the table is the atexit module's
+    let callback = ["atexit callback", "callback's arguments", "callback's keywords"].iter().any(|l| case.has_label(l));
     let (table, undo) = match case.root()? {
+        _ if callback => ("atexit", "atexit.unregister it when the object is closed"),
         RootKind::Atexit => ("atexit", "atexit.unregister it when the object is closed"),
         RootKind::Fork => ("os.register_at_fork", "register one function at import, for there is no way back"),
         _ => return None,

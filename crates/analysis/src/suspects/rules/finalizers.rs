@@ -15,7 +15,10 @@ fn find(case: &Case) -> Option<Finding> {
     let finalize = case.is_a("weakref.finalize") || case.brings("weakref.finalize._Info");
     finalize.then(|| Finding {
         at_most: Confidence::High,
-        why: format!("finalizers pile up in the registry of weakref.finalize, so their objects do not die: {}", case.holder_text()),
+        why: format!(
+            "finalizers pile up in the registry of weakref.finalize, so their objects do not die: {}",
+            case.holder_text()
+        ),
         advice: "Give the finalizer a function and arguments that do not refer to the object (no bound method of it), \
                  and one finalizer an object, not one a call."
             .into(),

@@ -14,7 +14,10 @@ pub const RULE: Rule = Rule { name: "growing-container", find };
 fn find(case: &Case) -> Option<Finding> {
     let why = match (case.grown.holder, case.grown.holders) {
         (Holder::Roots(kind), _) => format!("held straight by the interpreter or native code ({})", kind.name()),
-        (_, 1) => format!("it only grows: {} has {} entries", case.holder_text(), case.grown.entries),
+        (_, 1) => match case.grown.entries {
+            Some(n) => format!("it only grows: {} has {n} entries", case.holder_text()),
+            None => format!("more and more hangs on {}", case.holder_text()),
+        },
         (_, n) => format!("{n} holders that read the same only grow: {}", case.holder_text()),
     };
     let advice = "Take entries out when they are done with, give it a bound (deque(maxlen=…), an LRU), or hold them \

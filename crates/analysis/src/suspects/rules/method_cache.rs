@@ -16,9 +16,10 @@ fn find(case: &Case) -> Option<Finding> {
         return None;
     }
     let graph = &case.snapshot.graph;
-    let on_class = case.above().windows(2).any(|w| {
-        graph.flags(w[0].node).has(Flags::CLASS) && case.class_of(&w[1]) == "functools._lru_cache_wrapper"
-    });
+    let on_class = case
+        .above()
+        .windows(2)
+        .any(|w| graph.flags(w[0].node).has(Flags::CLASS) && case.class_of(&w[1]) == "functools._lru_cache_wrapper");
     on_class.then(|| Finding {
         at_most: if bounded(case) { Confidence::Low } else { Confidence::High },
         why: format!("the cache of a method has self in its keys and keeps each instance: {}", case.holder_text()),

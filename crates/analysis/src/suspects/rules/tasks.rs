@@ -17,8 +17,9 @@ fn find(case: &Case) -> Option<Finding> {
     waits.then(|| Finding {
         at_most: Confidence::High,
         why: format!("tasks or futures pile up: {}", case.holder_text()),
-        advice: "Give what they wait for a time limit (asyncio.timeout, wait_for), cancel them when their reason is gone, \
+        advice:
+            "Give what they wait for a time limit (asyncio.timeout, wait_for), cancel them when their reason is gone, \
                  and take done ones off the list (add_done_callback(tasks.discard))."
-            .into(),
+                .into(),
     })
 }

@@ -6,21 +6,25 @@
 
 use super::{Case, Finding, Rule};
 use crate::suspects::Confidence;
-use undying_graph::Origin;
+use crate::suspects::case::inherits;
 
 /// The rule.
 pub const RULE: Rule = Rule { name: "threads", find };
 
 fn find(case: &Case) -> Option<Finding> {
     let running = case.has_label("_active") || case.has_label("_limbo");
-    (case.is_a("threading.Thread") || case.grown.class.origin != Origin::Program && case.brings("threading.Thread")).then(|| Finding {
+    let thread = case.is_a("threading.Thread")
+        || case.below().iter().any(|s| inherits(case.snapshot, s.type_id, "threading.Thread"));
+    thread.then(|| Finding {
         at_most: Confidence::High,
         why: match running {
             true => format!("threads are started and do not end: {}", case.holder_text()),
             false => format!("threads stay listed after their work: {}", case.holder_text()),
         },
         advice: match running {
-            true => "Tell each thread to end (an Event, a sentinel in its queue, close() of its pool) and join it.".into(),
+            true => {
+                "Tell each thread to end (an Event, a sentinel in its queue, close() of its pool) and join it.".into()
+            }
             false => "Join threads and take them off the list, or keep them in a weakref.WeakSet.".into(),
         },
     })

@@ -13,7 +13,10 @@ pub const RULE: Rule = Rule { name: "traceback-locals", find };
 fn find(case: &Case) -> Option<Finding> {
     case.passes(&["traceback", "frame"]).then(|| Finding {
         at_most: Confidence::High,
-        why: format!("stored exceptions or frames keep the locals of functions that have ended: {}", case.holder_text()),
+        why: format!(
+            "stored exceptions or frames keep the locals of functions that have ended: {}",
+            case.holder_text()
+        ),
         advice: "Store traceback.format_exception's text or TracebackException, or drop exc.__traceback__ \
                  (exc.with_traceback(None)) before keeping it; del the frame or the exception at the end."
             .into(),

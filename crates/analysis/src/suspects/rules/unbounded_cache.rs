@@ -6,8 +6,8 @@
 //! Evidence: a cache with a bound links its entries and is told apart; one without grows with
 //! each new argument.
 
-use super::{Case, Finding, Rule};
 use super::method_cache::bounded;
+use super::{Case, Finding, Rule};
 use crate::suspects::Confidence;
 
 /// The rule.
@@ -18,7 +18,9 @@ fn find(case: &Case) -> Option<Finding> {
         at_most: if bounded(case) { Confidence::Low } else { Confidence::High },
         why: match bounded(case) {
             true => format!("a cache with a bound that is not full yet: {}", case.holder_text()),
-            false => format!("a cache without a bound keeps an entry for each argument it ever saw: {}", case.holder_text()),
+            false => {
+                format!("a cache without a bound keeps an entry for each argument it ever saw: {}", case.holder_text())
+            }
         },
         advice: "Give the cache a maxsize, or key it by something that repeats.".into(),
     })

@@ -14,7 +14,11 @@ fn find(case: &Case) -> Option<Finding> {
     let weak = case.is_under(&["weakref.WeakKeyDictionary"]);
     weak.then(|| Finding {
         at_most: Confidence::High,
-        why: format!("entries of a WeakKeyDictionary stay although its keys are weak: a value holds its own key: {}", case.holder_text()),
-        advice: "Let the value refer to its key weakly (weakref.ref), or keep the value as an attribute of the key.".into(),
+        why: format!(
+            "entries of a WeakKeyDictionary stay although its keys are weak: a value holds its own key: {}",
+            case.holder_text()
+        ),
+        advice: "Let the value refer to its key weakly (weakref.ref), or keep the value as an attribute of the key."
+            .into(),
     })
 }
