@@ -24,7 +24,7 @@ log = logging.getLogger("shop")
 
 
 class Sessions:
-    """The last fifty."""
+    """The last thirty."""
 
     def __init__(self):
         self.known = collections.OrderedDict()
@@ -33,7 +33,7 @@ class Sessions:
         key = request.cookies.get("session") or uuid.uuid4().hex
         found = self.known.setdefault(key, {"seen": 0, "basket": []})
         self.known.move_to_end(key)
-        if len(self.known) > 50:
+        if len(self.known) > 30:
             self.known.popitem(last=False)
         return key, found
 
