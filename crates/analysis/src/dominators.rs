@@ -3,8 +3,11 @@
 //! that every subtree is one range.  Knows no class and no name.
 
 mod entries;
+mod freed;
 mod search;
 mod tree;
+
+pub use freed::Freed;
 
 use undying_graph::{Cancelled, NodeId, Progress, Snapshot};
 

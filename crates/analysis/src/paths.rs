@@ -12,7 +12,7 @@ pub use forest::{Forest, Reached, forest};
 use serde::Serialize;
 use undying_graph::{Cancelled, NodeId, Progress, Snapshot, Transpose};
 
-use crate::{Garbage, Step};
+use crate::{Garbage, Step, WellKnown};
 
 /// How much is looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +58,18 @@ pub struct Chains {
     /// Of them: reached by no root and yet not garbage; a guess or a deficit
     /// stands between.
     pub unexplained: u64,
+}
+
+/// The shortest way from a root to the object; empty where none reaches it.
+pub fn steps_to(snapshot: &Snapshot, forest: &Forest, n: NodeId) -> Vec<Step> {
+    let graph = &snapshot.graph;
+    let Some((root, edges)) = way_to(graph, forest, n) else {
+        return Vec::new();
+    };
+    let known = WellKnown::new(snapshot);
+    let mut steps = vec![Step::root(snapshot, &root)];
+    edges.iter().for_each(|&e| known.push(snapshot, &mut steps, &graph.edge(e as usize)));
+    steps
 }
 
 /// The chains to `targets`.  Without the referrers only one chain an object is

@@ -6,9 +6,10 @@ use undying_graph::{Cancelled, NodeId, Progress, Snapshot, Transpose};
 
 use crate::histogram::first_of_name;
 use crate::paths::{self, ChainLimits, Chains, Forest};
+use crate::retainers::{self, Retainer, Retainers};
 use crate::select::{Selected, select};
 use crate::suspects::{self, Suspect};
-use crate::{Components, CycleLimits, Cycles, Garbage, Histogram, Ledgers, Refcounts};
+use crate::{Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, Refcounts};
 use crate::{components_within, cycles, ledgers};
 
 /// By what `top` sorts.
@@ -19,6 +20,8 @@ pub enum TopBy {
     /// Instances by class.
     #[default]
     Type,
+    /// Objects by what would be freed if they went.
+    Dominator,
 }
 
 /// A question to one heap.
@@ -58,6 +61,8 @@ pub struct Intermediates {
     pub referrers: Option<Transpose>,
     /// The shortest ways from the roots.
     pub forest: Option<Forest>,
+    /// Who dominates whom.
+    pub dominators: Option<Dominators>,
 }
 
 /// The answer to `Report`.
@@ -65,6 +70,8 @@ pub struct Intermediates {
 pub struct ReportAnswer {
     /// Ranked, the first to look at first.
     pub suspects: Vec<Suspect>,
+    /// Where much of the heap hangs from one object, biggest first.
+    pub retainers: Vec<Retainer>,
     /// Lives, references, bytes.
     pub ledgers: Ledgers,
 }
@@ -94,6 +101,8 @@ pub enum Answer {
     Cycles(Cycles),
     /// To `Top` by class.
     Top(Histogram),
+    /// To `Top` by dominator.
+    Retainers(Retainers),
 }
 
 /// Answers a question; computes the intermediates it needs and leaves them to
@@ -106,6 +115,7 @@ pub fn answer(
 ) -> Result<Answer, Cancelled> {
     match query {
         Query::Top { by: TopBy::Type } => Ok(Answer::Top(crate::histogram(snapshot))),
+        Query::Top { by: TopBy::Dominator } => retainers::all(snapshot, kept, progress).map(Answer::Retainers),
         Query::Report => report(snapshot, kept, progress).map(|a| Answer::Report(Box::new(a))),
         Query::Cycles => all_cycles(snapshot, kept, progress).map(Answer::Cycles),
         Query::Why { what } => why(snapshot, what, kept, progress).map(|a| Answer::Why(Box::new(a))),
@@ -130,7 +140,8 @@ fn report(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress
     let suspects = suspects::garbage::find(snapshot, counts, &cycles, histogram.shallow_bytes);
     let ledgers = ledgers(snapshot, &histogram, counts, dead);
     let suspects = suspects::rank(suspects);
-    Ok(ReportAnswer { suspects, ledgers })
+    let retainers = retainers::notable(snapshot, kept, histogram.shallow_bytes, progress)?;
+    Ok(ReportAnswer { suspects, retainers, ledgers })
 }
 
 fn all_cycles(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress) -> Result<Cycles, Cancelled> {

@@ -5,6 +5,7 @@
 mod cycles;
 mod diff;
 mod letters;
+mod retainers;
 mod suspects;
 mod told;
 mod top;
@@ -40,6 +41,7 @@ pub fn render(snapshot: &Snapshot, query: &Query, answer: &Answer, limits: Limit
         Answer::Why(answer) => why::render(snapshot, query, answer, limits, &mut report),
         Answer::Cycles(answer) => cycles::render(snapshot, answer, limits, &mut report),
         Answer::Top(answer) => top::render(snapshot, answer, limits, &mut report),
+        Answer::Retainers(answer) => retainers::render(snapshot, answer, limits, &mut report),
     }
     doubts(snapshot, &mut report);
     report

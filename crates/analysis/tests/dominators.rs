@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use petgraph::algo::{dominators::simple_fast, kosaraju_scc};
 use petgraph::graph::{DiGraph, NodeIndex};
 use proptest::prelude::*;
-use undying_analysis::{Dominators, dominators, refcounts};
+use undying_analysis::{Dominators, dominators, refcounts, retained_by_class};
 use undying_graph::{Builder, Edge, EdgeKind, Flags, LabelId, NodeId, ObjectRow, Root, RootKind, Silent, Snapshot};
 use world::any_snapshot;
 
@@ -19,6 +19,7 @@ fn find(s: &Snapshot) -> Dominators {
 
 /// The graph whose dominators are meant, written down the slow way: references by
 /// holder, entries last.
+#[derive(Clone)]
 struct Plain {
     out: Vec<Vec<u32>>,
     entries: BTreeSet<u32>,
@@ -174,7 +175,8 @@ fn any_heap() -> impl Strategy<Value = Snapshot> {
     edges.prop_map(|(n, edges, salt)| {
         let mut out = vec![Vec::new(); n];
         edges.into_iter().for_each(|(from, to)| out[from].push(to));
-        let size = |i: u32| if (i as u64 + salt) % 11 == 0 { (5 << 32) + i as u64 } else { 16 * (salt + i as u64) };
+        let size =
+            |i: u32| if (i as u64 + salt).is_multiple_of(11) { (5 << 32) + i as u64 } else { 16 * (salt + i as u64) };
         heap(&out, size, &[0])
     })
 }
@@ -260,4 +262,74 @@ fn an_empty_heap_has_an_empty_tree() {
     let doms = find(&Snapshot::default());
     assert!(doms.is_empty() && doms.children(None).next().is_none());
     assert_eq!(doms.total_bytes(), 0);
+}
+
+/// What each group would free, against removing it; also the estimate from below.
+fn groups_agree(s: &Snapshot, salt: u64) -> Result<(), TestCaseError> {
+    let (doms, plain) = (find(s), Plain::of(s));
+    let mut roll = dice(salt);
+    for _ in 0..6 {
+        let most = 1 + roll(5);
+        let group: Vec<NodeId> = (0..most).map(|_| NodeId(roll(s.graph.len() as u64) as u32)).collect();
+        let gone = plain.freed(&group.iter().map(|n| n.0).collect());
+        let freed = doms.retained_of_group(s, &group, &Silent).unwrap();
+        prop_assert_eq!((freed.objects, freed.bytes), (gone.len() as u64, bytes(s, &gone)), "{:?}", group);
+        let least = doms.retained_at_least(&group);
+        prop_assert!(least.bytes <= freed.bytes && least.objects <= freed.objects);
+    }
+    Ok(())
+}
+
+/// What each reference would free, against leaving it out.
+fn references_agree(s: &Snapshot) -> Result<(), TestCaseError> {
+    let (doms, plain) = (find(s), Plain::of(s));
+    for n in s.graph.nodes() {
+        for e in s.graph.edge_range(n) {
+            let edge = s.graph.edge(e);
+            let mut without = plain.clone();
+            let out = &mut without.out[n.index()];
+            if let Some(at) = out.iter().position(|&t| t == edge.target.0).filter(|_| edge.is_strong()) {
+                out.remove(at);
+            }
+            let gone = without.freed(&BTreeSet::new());
+            let freed = doms.freed_without_edge(s, n, e);
+            prop_assert_eq!((freed.objects, freed.bytes), (gone.len() as u64, bytes(s, &gone)), "{:?} {:?}", n, edge);
+        }
+    }
+    Ok(())
+}
+
+/// What the instances of each class retain, each object counted once.
+fn classes_agree(s: &Snapshot) -> Result<(), TestCaseError> {
+    let doms = find(s);
+    let name = |n: NodeId| s.type_name(n);
+    for row in retained_by_class(s, &doms) {
+        let of = s.text(s.types[row.type_id.index()].name);
+        let mut below = BTreeSet::new();
+        let all: Vec<NodeId> = s.graph.nodes().filter(|&n| name(n) == of).collect();
+        prop_assert_eq!(row.count, all.len() as u64);
+        all.into_iter().for_each(|n| below.extend(doms.subtree(n).map(|n| n.0)));
+        prop_assert_eq!(row.retained_bytes, bytes(s, &below));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn groups_free_what_removing_them_frees(s in any_heap(), t in any_snapshot(20), salt in 1u64..u64::MAX) {
+        groups_agree(&s, salt)?;
+        groups_agree(&t, salt)?;
+    }
+
+    #[test]
+    fn a_reference_frees_what_leaving_it_out_frees(s in any_heap(), t in any_snapshot(20)) {
+        references_agree(&s)?;
+        references_agree(&t)?;
+    }
+
+    #[test]
+    fn classes_retain_each_object_once(s in any_snapshot(30)) {
+        classes_agree(&s)?;
+    }
 }

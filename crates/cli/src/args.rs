@@ -156,8 +156,10 @@ pub struct Top {
 /// What `top` groups by.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum By {
-    /// By class.
+    /// Classes, by their instances' own sizes
     Type,
+    /// Objects, by what would be freed if they went
+    Dominator,
 }
 
 /// `undying run`

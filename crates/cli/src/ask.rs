@@ -178,7 +178,10 @@ pub fn cycles(args: &Cycles, common: &Common, out: &mut dyn Write) -> Result<(),
 
 /// `undying top`
 pub fn top(args: &Top, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
-    let By::Type = args.by;
-    let query = Query::Top { by: TopBy::Type };
+    let by = match args.by {
+        By::Type => TopBy::Type,
+        By::Dominator => TopBy::Dominator,
+    };
+    let query = Query::Top { by };
     ask(&args.source, query, Limits { rows: args.limit }, &Judging::default(), common, out).map(drop)
 }

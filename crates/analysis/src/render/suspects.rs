@@ -3,7 +3,7 @@
 use undying_graph::Snapshot;
 use undying_report::{Block, Cell, Link, Report, Tone};
 
-use super::{amount, facts, letters, plural};
+use super::{amount, facts, letters, plural, retainers};
 use crate::suspects::{Suspect, SuspectKind};
 use crate::{Ledgers, ReportAnswer, naming};
 
@@ -15,6 +15,7 @@ pub(super) fn render(snapshot: &Snapshot, answer: &ReportAnswer, report: &mut Re
     for suspect in &answer.suspects {
         render_one(snapshot, suspect, report);
     }
+    retainers::findings(snapshot, &answer.retainers, answer.ledgers.bytes.shallow, report);
     report.part("Heap").push(figures(&answer.ledgers));
 }
 

@@ -2,10 +2,10 @@
 //! fields are a promise; a change of one is a change of the schema.
 
 use serde::Serialize;
-use undying_graph::{NodeId, Snapshot};
+use undying_graph::{NodeId, Snapshot, TypeId};
 
 use crate::suspects::{PathStep, Suspect, path_steps};
-use crate::{Answer, CycleShape, CycleState, Ledgers, TypeCount, WhyAnswer, advice_text, naming};
+use crate::{Answer, CycleShape, CycleState, Ledgers, Retainer, TypeCount, WhyAnswer, advice_text, naming};
 
 /// An answer with names in it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -16,6 +16,8 @@ pub enum Told {
     Report {
         /// Ranked.
         suspects: Vec<Suspect>,
+        /// Where much of the heap hangs from one object, biggest first.
+        retainers: Vec<Held>,
         /// Lives, references, bytes.
         ledgers: Ledgers,
     },
@@ -61,6 +63,17 @@ pub enum Told {
         shallow_bytes: u64,
         /// Most bytes first.
         types: Vec<Class>,
+    },
+    /// To `top` by dominator.
+    Retainers {
+        /// All objects.
+        objects: u64,
+        /// Their own sizes together.
+        shallow_bytes: u64,
+        /// Most bytes first; one may hang from another.
+        retainers: Vec<Held>,
+        /// Classes by what their instances retain, without counting twice.
+        types: Vec<ClassHeld>,
     },
 }
 
@@ -134,10 +147,50 @@ pub struct Class {
     pub shallow_bytes: u64,
 }
 
+/// An object and what would be freed with it.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Held {
+    /// Dotted.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The object.
+    pub address: u64,
+    /// What would be freed if it went, itself included.
+    pub retained_bytes: u64,
+    /// The same in objects.
+    pub retained_count: u64,
+    /// Objects that hang from it immediately.
+    pub children: u64,
+    /// Whether what hangs from it is one long chain.
+    pub chain: bool,
+    /// The class that most of it is in: of its children, or of the chain's links.
+    pub most: Option<ClassHeld>,
+    /// From a root to it; empty where none reaches it.
+    pub path: Vec<PathStep>,
+    /// The same as text.
+    pub path_text: String,
+}
+
+/// Objects of one class and what would be freed with them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ClassHeld {
+    /// Dotted.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Instances.
+    pub count: u64,
+    /// What they retain together.
+    pub retained_bytes: u64,
+}
+
 /// Puts in the names.
 pub fn told(snapshot: &Snapshot, answer: &Answer) -> Told {
     match answer {
-        Answer::Report(a) => Told::Report { suspects: a.suspects.clone(), ledgers: a.ledgers.clone() },
+        Answer::Report(a) => Told::Report {
+            suspects: a.suspects.clone(),
+            retainers: a.retainers.iter().map(|r| held(snapshot, r)).collect(),
+            ledgers: a.ledgers.clone(),
+        },
         Answer::Why(a) => why(snapshot, a),
         Answer::Cycles(c) => Told::Cycles {
             cycles: c.shapes.iter().map(|s| shape(snapshot, s)).collect(),
@@ -152,6 +205,12 @@ pub fn told(snapshot: &Snapshot, answer: &Answer) -> Told {
             objects: h.objects,
             shallow_bytes: h.shallow_bytes,
             types: h.rows.iter().map(|r| class(snapshot, r)).collect(),
+        },
+        Answer::Retainers(a) => Told::Retainers {
+            objects: a.objects,
+            shallow_bytes: a.bytes,
+            retainers: a.rows.iter().map(|r| held(snapshot, r)).collect(),
+            types: a.classes.iter().map(|c| class_held(snapshot, c.type_id, c.count, c.retained_bytes)).collect(),
         },
     }
 }
@@ -205,6 +264,24 @@ fn class(snapshot: &Snapshot, row: &TypeCount) -> Class {
         count: row.count,
         shallow_bytes: row.shallow_bytes,
     }
+}
+
+fn held(snapshot: &Snapshot, r: &Retainer) -> Held {
+    Held {
+        type_name: naming::type_name(snapshot, r.type_id).to_owned(),
+        address: address(snapshot, r.node),
+        retained_bytes: r.retained_bytes,
+        retained_count: r.retained_count,
+        children: r.children,
+        chain: r.chain,
+        most: r.most.map(|m| class_held(snapshot, m.type_id, m.count, m.retained_bytes)),
+        path: path_steps(snapshot, &r.steps),
+        path_text: naming::path_text(snapshot, &r.steps),
+    }
+}
+
+fn class_held(snapshot: &Snapshot, t: TypeId, count: u64, retained_bytes: u64) -> ClassHeld {
+    ClassHeld { type_name: naming::type_name(snapshot, t).to_owned(), count, retained_bytes }
 }
 
 fn address(snapshot: &Snapshot, n: NodeId) -> u64 {

@@ -4,7 +4,6 @@ use undying_graph::{RootKind, Snapshot};
 use undying_report::{Block, Path, Report, Tone};
 
 use super::{Limits, amount, cycles, plural};
-use crate::paths::MergedChain;
 use crate::{Query, Selected, Step, StepKind, WhyAnswer, naming};
 
 pub(super) fn render(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer, limits: Limits, report: &mut Report) {
@@ -12,7 +11,7 @@ pub(super) fn render(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer, lim
     report.part(format!("{}: {}", title(snapshot, query, answer), amount(chains.targets, chains.bytes)));
     for chain in chains.rows.iter().take(limits.rows) {
         report.finding(format!("{} held by", amount(chain.count, chain.bytes)));
-        report.push(Block::Path(path(snapshot, chain)));
+        report.push(Block::Path(path(snapshot, &chain.steps)));
     }
     let more = chains.rows.len().saturating_sub(limits.rows) as u64 + chains.rows_left_out;
     if more > 0 {
@@ -48,10 +47,10 @@ fn title(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer) -> String {
 }
 
 /// A chain from its root.
-fn path(snapshot: &Snapshot, chain: &MergedChain) -> Path {
+pub(super) fn path(snapshot: &Snapshot, steps: &[Step]) -> Path {
     let node = |step: &Step| naming::node_name(snapshot, step.node, step.type_id);
     let mut path = Path::default();
-    for step in &chain.steps {
+    for step in steps {
         match step.kind {
             StepKind::Root(kind) => {
                 path.start = naming::root_text(snapshot, kind, step.label);
