@@ -101,14 +101,15 @@ pub fn diff(
     let grown = growth(before, after, &same, forest, alive, progress)?;
     let told = history.enter(grown);
     history.intervals.push(interval(before, after, &same));
-    let mut found = suspects::growth::find(after, &told);
+    let classes = class_changes(before, after, &same);
+    let mut found = suspects::growth::find(after, &told, &classes);
     let histogram = crate::histogram(after);
     found.extend(garbage(before, after, &same, dead, counts, history, histogram.shallow_bytes, progress)?);
     Ok(DiffAnswer {
         suspects: suspects::rank(found),
         ledgers: ledgers(after, &histogram, counts, dead),
         intervals: history.intervals.clone(),
-        classes: class_changes(before, after, &same),
+        classes,
     })
 }
 

@@ -39,8 +39,14 @@ pub struct Grown {
     /// References the holder has now; `None` where it is a module's or an instance's
     /// attributes.
     pub entries: Option<u64>,
-    /// References the holder gained, less those it lost.
+    /// References the holder has more than before.
     pub entries_gained: i64,
+    /// References the holder had before.
+    pub entries_before: u64,
+    /// Of them: lost since, and how many new ones there are.
+    pub entries_lost: u64,
+    /// New references.
+    pub entries_new: u64,
     /// Objects that came with it, less those that went.
     pub objects: i64,
     /// Their own sizes in bytes, likewise.
@@ -63,6 +69,9 @@ impl Grown {
         self.holders = self.holders.saturating_add(other.holders);
         self.entries = self.entries.zip(other.entries).map(|(a, b)| a.saturating_add(b));
         self.entries_gained += other.entries_gained;
+        self.entries_before = self.entries_before.saturating_add(other.entries_before);
+        self.entries_lost = self.entries_lost.saturating_add(other.entries_lost);
+        self.entries_new = self.entries_new.saturating_add(other.entries_new);
         self.objects += other.objects;
         self.bytes += other.bytes;
         self.class.count += other.class.count;
@@ -104,12 +113,25 @@ impl Names {
     }
 }
 
+/// One account.
+#[derive(Clone, Copy)]
+struct Account {
+    /// The first of its holders.
+    holder: Holder,
+    /// How many share it.
+    holders: u64,
+    /// References more than before; those there before; to objects that went, to new ones.
+    net: i64,
+    before: u64,
+    lost: u64,
+    new: u64,
+}
+
 /// The accounts: who claims, in which order, under which number.
 struct Accounts {
     /// Holders in the order in which they claim, with their account.
     order: Vec<(NodeId, u32)>,
-    /// By account: the holder, how many share it, references gained.
-    rows: Vec<(Holder, u64, i64)>,
+    rows: Vec<Account>,
     by_roots: FxHashMap<RootKind, u32>,
 }
 
@@ -136,15 +158,14 @@ pub fn growth(
             lost.insert(m, count);
         }
     }
-    let mut accounts = accounts(after, forest, &gained, &lost);
+    let mut accounts = accounts((before, after), survival, forest, &gained, &lost);
     let names = Names::of(before, after);
     let claims = claim_new(&later, forest, &mut accounts);
     let new = claims.tallies(&later, |n| names.of_node(1, after, n));
     let old = claim_gone(&earlier, survival, &accounts).tallies(&earlier, |n| names.of_node(0, before, n));
     let rows = net(&names, after, &accounts, &new, &old);
     let told = rows.into_iter().filter_map(|(account, gains)| {
-        let (holder, holders, entries_gained) = accounts.rows[account as usize];
-        describe(after, forest, &later, &claims, (holder, holders, entries_gained), gains)
+        describe(after, forest, &later, &claims, accounts.rows[account as usize], gains)
     });
     let mut told: Vec<Grown> = told.collect();
     told.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.key.cmp(&b.key)));
@@ -154,7 +175,8 @@ pub fn growth(
 
 /// Who has an account of its own, who shares one.
 fn accounts(
-    after: &Snapshot,
+    (before, after): (&Snapshot, &Snapshot),
+    survival: &Survival,
     forest: &Forest,
     gained: &FxHashMap<NodeId, u32>,
     lost: &FxHashMap<NodeId, u32>,
@@ -163,7 +185,7 @@ fn accounts(
         |n: &NodeId| i64::from(gained.get(n).copied().unwrap_or(0)) - i64::from(lost.get(n).copied().unwrap_or(0));
     let mut holders: Vec<NodeId> =
         gained.keys().chain(lost.keys().filter(|n| !gained.contains_key(n))).copied().collect();
-    holders.sort_unstable_by_key(|n| (std::cmp::Reverse(net(n)), forest.position(*n), *n));
+    holders.sort_by_cached_key(|n| (std::cmp::Reverse(net(n)), forest.position(*n), *n));
     let mut shapes = shapes::Shapes::new(after, forest);
     let mut shared: FxHashMap<shapes::Shape, u32> = FxHashMap::default();
     let mut accounts =
@@ -176,11 +198,14 @@ fn accounts(
             false => *shared.entry(shapes.of(n)).or_insert(next),
         };
         if account == next {
-            accounts.rows.push((Holder::Object(n), 0, 0));
+            accounts.rows.push(Account { holder: Holder::Object(n), holders: 0, net: 0, before: 0, lost: 0, new: 0 });
         }
         let row = &mut accounts.rows[account as usize];
-        row.1 += 1;
-        row.2 += net;
+        row.holders += 1;
+        row.net += net;
+        row.before += survival.earlier(n).map_or(0, |m| before.graph.edge_range(m).len() as u64);
+        row.lost += u64::from(lost.get(&n).copied().unwrap_or(0));
+        row.new += u64::from(gained.get(&n).copied().unwrap_or(0));
         accounts.order.push((n, account));
     }
     accounts
@@ -202,7 +227,8 @@ fn claim_new(later: &Side, forest: &Forest, accounts: &mut Accounts) -> Claims {
     for kind in kinds {
         let nodes = by_roots.remove(&kind).unwrap_or_default();
         let account = accounts.rows.len() as u32;
-        accounts.rows.push((Holder::Roots(kind), 1, nodes.len() as i64));
+        let (holder, net) = (Holder::Roots(kind), nodes.len() as i64);
+        accounts.rows.push(Account { holder, holders: 1, net, before: 0, lost: 0, new: 0 });
         accounts.by_roots.insert(kind, account);
         claims.claim(later, &[(Start::Nodes(nodes), account)]);
     }
@@ -230,7 +256,8 @@ fn claim_gone(earlier: &Side, survival: &Survival, accounts: &Accounts) -> Claim
 fn claim_in_order(claims: &mut Claims, side: &Side, order: impl Iterator<Item = (NodeId, u32)>, accounts: &Accounts) {
     let mut rest = Vec::new();
     for (n, account) in order {
-        if accounts.rows[account as usize].2 >= OWN_ACCOUNT && accounts.rows[account as usize].1 == 1 {
+        let row = &accounts.rows[account as usize];
+        if row.net >= OWN_ACCOUNT && row.holders == 1 {
             claims.claim(side, &[(Start::Object(n), account)]);
         } else {
             rest.push((Start::Object(n), account));
@@ -278,7 +305,7 @@ fn net(
     let grew = |gains: &[Gain]| gains.iter().any(|g| g.count >= FEWEST);
     let mut rows: Vec<(u32, Vec<Gain>)> = rows.into_iter().filter(|(_, gains)| grew(gains)).collect();
     let bytes = |gains: &[Gain]| gains.iter().map(|g| g.bytes).sum::<i64>();
-    rows.sort_unstable_by_key(|(account, gains)| (-bytes(gains), accounts.rows[*account as usize].0));
+    rows.sort_unstable_by_key(|(account, gains)| (-bytes(gains), accounts.rows[*account as usize].holder));
     rows.truncate(MOST);
     for (_, gains) in &mut rows {
         gains.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
@@ -291,9 +318,10 @@ fn describe(
     forest: &Forest,
     later: &Side,
     claims: &Claims,
-    (holder, holders, entries_gained): (Holder, u64, i64),
+    account: Account,
     gains: Vec<Gain>,
 ) -> Option<Grown> {
+    let Account { holder, holders, net: entries_gained, before: entries_before, lost, new } = account;
     let class = telling::telling(&gains, entries_gained)?.clone();
     let graph = &after.graph;
     let way = claims.way_to(later, NodeId(class.example));
@@ -308,8 +336,22 @@ fn describe(
     let (mut steps, holder_step) = (way.steps, way.holder);
     shapes::blank(&mut steps, holders > 1, holder_step, way.space && entries_gained >= OWN_ACCOUNT);
     let classes = gains;
-    let mut grown =
-        Grown { holder, holders, entries, entries_gained, objects, bytes, class, classes, steps, holder_step, key };
+    let mut grown = Grown {
+        holder,
+        holders,
+        entries,
+        entries_gained,
+        entries_before,
+        entries_lost: lost,
+        entries_new: new,
+        objects,
+        bytes,
+        class,
+        classes,
+        steps,
+        holder_step,
+        key,
+    };
     grown.key = shapes::key(after, &grown);
     Some(grown)
 }

@@ -174,6 +174,7 @@ fn a_suspect_is_json_of_the_agreed_names() {
     let mut agreed = [
         "rank",
         "kind",
+        "rule",
         "type",
         "count",
         "shallow_bytes",

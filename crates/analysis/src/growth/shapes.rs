@@ -142,5 +142,12 @@ pub(super) fn key(snapshot: &Snapshot, grown: &Grown) -> String {
         step.index = None;
     }
     let holder = steps.get(..=grown.holder_step).unwrap_or(&steps);
-    naming::path_text(snapshot, holder)
+    let text = naming::path_text(snapshot, holder);
+    match grown.holder {
+        // the same container, wherever it hangs now
+        Holder::Object(n) if grown.holders == 1 && grown.entries_gained >= super::OWN_ACCOUNT => {
+            format!("{:#x} {text}", snapshot.graph.address(n))
+        }
+        _ => text,
+    }
 }

@@ -65,20 +65,46 @@ impl Side<'_> {
 
 /// The alive objects of the later heap that are not in the earlier one.
 pub(super) fn new_objects(after: &Snapshot, survival: &Survival, alive: impl Fn(NodeId) -> bool) -> NodeSet {
-    fresh(after, |n| survival.is_new(n) && alive(n))
+    fresh(after, |n| survival.is_new(n), alive)
 }
 
 /// The objects of the earlier heap that are not in the later one.
 pub(super) fn gone_objects(before: &Snapshot, survival: &Survival) -> NodeSet {
-    fresh(before, |n| survival.is_gone(n))
+    fresh(before, |n| survival.is_gone(n), |_| true)
 }
 
-/// Dead entries that the interpreter keeps for reuse (count 0) are none.
-fn fresh(snapshot: &Snapshot, is: impl Fn(NodeId) -> bool) -> NodeSet {
+/// Classes whose objects are made and freed so fast that the same address proves least.
+const REUSED: &[&str] =
+    &["int", "float", "str", "bytes", "complex", "tuple", "list", "dict", "set", "frozenset", "cell", "method"];
+
+/// Fresh is what `is` says; and of what lies at an address that was in use by an object of
+/// such a class before: what only fresh objects hold.  Dead entries that the interpreter
+/// keeps for reuse (count 0) are none.
+fn fresh(snapshot: &Snapshot, is: impl Fn(NodeId) -> bool, alive: impl Fn(NodeId) -> bool) -> NodeSet {
     let graph = &snapshot.graph;
     let mut set = NodeSet::new(graph.len());
-    for n in graph.nodes().filter(|&n| graph.refcount(n) != Some(0) && is(n)) {
+    for n in graph.nodes().filter(|&n| is(n) && graph.refcount(n) != Some(0) && alive(n)) {
         set.insert(n);
+    }
+    if set.is_empty() {
+        return set;
+    }
+    let mut held = NodeSet::new(graph.len());
+    for n in graph.nodes().filter(|&n| !is(n)) {
+        for e in graph.edge_range(n).filter(|&e| is_strong(graph.tags()[e])) {
+            held.insert(NodeId(graph.targets()[e]));
+        }
+    }
+    let reused: Vec<bool> = snapshot.types.iter().map(|t| REUSED.contains(&snapshot.text(t.name))).collect();
+    let weak = |n: NodeId| reused.get(graph.type_id(n).index()).copied().unwrap_or(false) && !held.contains(n);
+    let mut waiting: Vec<NodeId> = set.iter().collect();
+    while let Some(n) = waiting.pop() {
+        for e in graph.edge_range(n).filter(|&e| is_strong(graph.tags()[e])) {
+            let to = NodeId(graph.targets()[e]);
+            if !is(to) && weak(to) && graph.refcount(to).is_some() && set.insert(to) {
+                waiting.push(to);
+            }
+        }
     }
     set
 }

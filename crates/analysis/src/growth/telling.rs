@@ -36,6 +36,19 @@ const NEARLY_ALL: f64 = 0.8;
 /// One in so many of what came most often is rare.
 const RARE: i64 = 50;
 
+impl Gain {
+    /// Whether the class is the language's own, of which a heap is full: it says nothing
+    /// by its number.
+    pub fn is_plain(&self) -> bool {
+        tier(self) >= 3
+    }
+
+    /// Whether its objects hold nothing.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self.name.as_str(), "int" | "float" | "str" | "bytes" | "bool" | "complex" | "NoneType")
+    }
+}
+
 /// How much a class tells: lower tells more.
 fn tier(gain: &Gain) -> u8 {
     const ACTING: &[&str] = &[
@@ -69,7 +82,7 @@ pub fn telling(gains: &[Gain], entries: i64) -> Option<&Gain> {
     let top = gains.iter().map(|g| g.count).max()?;
     // once for each entry; where the holder itself gained few, any class that is not rare
     let each = if entries * 2 >= top.min(32) { entries.min(top) } else { top.min((top / RARE).max(16)) };
-    let often: Vec<&Gain> = gains.iter().filter(|g| g.count > 0 && g.count * 2 >= each).collect();
+    let often: Vec<&Gain> = gains.iter().filter(|g| g.count > 0 && g.count * 3 >= each).collect();
     let all = gains.iter().map(|g| g.through).max().unwrap_or(0).max(1) as f64;
     let heavy = |g: &&&Gain| g.through as f64 >= NEARLY_ALL * all;
     let of = |t: u8| often.iter().filter(move |g| tier(g) == t);

@@ -14,6 +14,10 @@ pub struct Case<'a> {
     pub grown: &'a Grown,
     /// How many more of the class, by interval, oldest first.
     pub history: &'a [i64],
+    /// How many more of the class there are in the whole heap, last interval.
+    pub everywhere: i64,
+    /// How many there were before the last interval.
+    pub population: u64,
 }
 
 /// How many bases are followed up from a class.

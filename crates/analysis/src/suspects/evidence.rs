@@ -3,11 +3,17 @@
 //! that warms up or a backlog that settles.
 
 use super::Confidence;
+use super::case::Case;
 
+/// So many entries lost are no accident.
+const OFTEN: u64 = 4;
 /// Fewer than so many more are noise.
 pub const NOISE: i64 = 8;
-/// So many more are worth a look after one interval.
-const MANY: i64 = 32;
+/// So many more are worth a look after one interval; batches and buffers of a hundred are
+/// common, and two heaps may show one emptier and one fuller.
+const MANY: i64 = 64;
+/// So many more, steadily, are a leak.
+const SURE: i64 = 128;
 /// An interval that brings at most this part of the best one has settled.
 const SETTLED: f64 = 0.25;
 /// The last interval of steady growth brings at least this part of those before it.
@@ -49,10 +55,42 @@ pub fn confidence(history: &[i64]) -> Option<Confidence> {
     match course(history) {
         Course::Settled => None,
         _ if total < NOISE => None,
-        Course::Steady if total >= MANY && history.iter().all(|&g| g >= NOISE) => Some(Confidence::High),
+        Course::Steady if total >= SURE && history.iter().all(|&g| g >= NOISE) => Some(Confidence::High),
         Course::Steady | Course::Once if total >= MANY => Some(Confidence::Medium),
         _ => Some(Confidence::Low),
     }
+}
+
+/// What speaks against a leak in the last interval: how sure it can be at most, `None`
+/// where nothing is left.
+/// - Elsewhere as many of the class went: they moved, or one container took another's place.
+/// - The holder only exchanged entries: what hangs on the new ones weighs more, no more.
+/// - Numbers and texts in what did not get longer: others took their place.
+/// - The holder let go of half of what it had: it is emptied at times, which a leak never is.
+/// - One interval brought less than half of what was there before: too little to tell from
+///   a cache that is not full yet.
+pub fn limit(case: &Case) -> Option<Confidence> {
+    let grown = case.grown;
+    let count = grown.class.count;
+    if case.everywhere.saturating_mul(2) < count {
+        return None;
+    }
+    let moved = grown.entries_lost.max(grown.entries_new);
+    let exchanged = grown.entries_gained < NOISE && moved >= OFTEN;
+    let stays = grown.entries_gained < count / 4 && (grown.entries_new as i64).saturating_mul(8) >= count;
+    if (grown.class.is_scalar() && stays) || (exchanged && (moved as i64).saturating_mul(4) >= count) {
+        return None;
+    }
+    let base = if grown.class.is_plain() { grown.entries_before } else { case.population };
+    let little = case.history.len() < 2 && (count as u64).saturating_mul(2) < base;
+    let emptied = grown.entries_lost >= OFTEN && grown.entries_lost.saturating_mul(2) > grown.entries_before;
+    // each of many containers a little longer: they fill up to something
+    let scattered = grown.holders > 1 && grown.class.is_scalar();
+    Some(match case.history.len() {
+        _ if !emptied && !little && !scattered => Confidence::High,
+        ..3 => Confidence::Low,
+        _ => Confidence::Medium,
+    })
 }
 
 /// The course in words: `200 more in one interval`.
@@ -83,7 +121,8 @@ mod tests {
         assert_eq!(confidence(&[0, 300]), Some(Confidence::Low), "it began only now");
         assert_eq!(confidence(&[5]), None);
         assert_eq!(confidence(&[20]), Some(Confidence::Low));
-        assert_eq!(confidence(&[20, 20]), Some(Confidence::High));
+        assert_eq!(confidence(&[20, 20]), Some(Confidence::Low));
+        assert_eq!(confidence(&[40, 40]), Some(Confidence::Medium));
         assert_eq!(confidence(&[]), None);
     }
 }

@@ -7,18 +7,30 @@ use super::case::Case;
 use super::rules::RULES;
 use super::{Confidence, Suspect, SuspectKind, evidence, path_steps};
 use crate::growth::{Grown, Holder};
-use crate::naming;
+use crate::{ClassChange, naming};
+use rustc_hash::FxHashMap;
 
 /// What grew, and how many more of its class came in each interval, oldest first.
 pub type Course = (Grown, Vec<i64>);
 
-/// The suspects among what grew, unranked.
-pub fn find(after: &Snapshot, grown: &[Course]) -> Vec<Suspect> {
-    grown.iter().filter_map(|(grown, history)| suspect(&Case { snapshot: after, grown, history })).collect()
+/// The suspects among what grew, unranked.  `changes` are the classes of the last interval.
+pub fn find(after: &Snapshot, grown: &[Course], changes: &[ClassChange]) -> Vec<Suspect> {
+    let changes: FxHashMap<&str, &ClassChange> = changes.iter().map(|c| (c.type_name.as_str(), c)).collect();
+    let case = |(grown, history): &'_ Course| {
+        let change = changes.get(grown.class.name.as_str());
+        let everywhere = change.map_or(0, |c| c.after as i64 - c.before as i64);
+        let population = change.map_or(0, |c| c.before);
+        suspect(&Case { snapshot: after, grown, history, everywhere, population })
+    };
+    grown.iter().filter_map(case).collect()
 }
 
 fn suspect(case: &Case) -> Option<Suspect> {
-    let sure = evidence::confidence(case.history)?;
+    let sure = evidence::confidence(case.history)?.max(evidence::limit(case)?);
+    // the table of a class's subclasses follows the classes, which are told themselves
+    if case.has_label("__subclasses__") {
+        return None;
+    }
     let (rule, finding) = RULES.iter().find_map(|r| Some((r.name, (r.find)(case)?)))?;
     let grown = case.grown;
     let mut path = path_steps(case.snapshot, &grown.steps);

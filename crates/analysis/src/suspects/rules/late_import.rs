@@ -15,7 +15,7 @@ fn find(case: &Case) -> Option<Finding> {
     let through = case.passes(&["module"]) || case.grown.class.name == "module";
     through.then(|| Finding {
         at_most: if course(case.history) == Course::Steady && case.grown.class.name == "module" {
-            Confidence::Medium
+            Confidence::High
         } else {
             Confidence::Low
         },

@@ -6,7 +6,7 @@
 
 use super::{Case, Finding, Rule};
 use crate::suspects::Confidence;
-use undying_graph::Flags;
+use undying_graph::{Flags, NodeId};
 
 /// The rule.
 pub const RULE: Rule = Rule { name: "method-cache", find };
@@ -29,7 +29,16 @@ fn find(case: &Case) -> Option<Finding> {
     })
 }
 
+/// Entries of a cache that are looked at.
+const LOOKED_AT: usize = 8;
+
 /// A cache with a `maxsize` links its entries (`_lru_list_elem`, Modules/_functoolsmodule.c).
 pub(super) fn bounded(case: &Case) -> bool {
-    case.brings("functools._lru_list_elem")
+    let graph = &case.snapshot.graph;
+    let is_link = |n: NodeId| case.snapshot.type_name(n) == "functools._lru_list_elem";
+    let wrapper = case.above().iter().find(|s| case.class_of(s) == "functools._lru_cache_wrapper");
+    let held = wrapper.into_iter().flat_map(|s| graph.edges(s.node).map(|e| e.target));
+    let tables = held.filter(|&n| case.snapshot.type_name(n) == "dict");
+    let links = tables.flat_map(|n| graph.edges(n).take(LOOKED_AT)).any(|e| is_link(e.target));
+    links || case.brings("functools._lru_list_elem")
 }
