@@ -9,7 +9,7 @@ use crate::paths::{self, ChainLimits, Chains, Forest};
 use crate::retainers::{self, Retainer, Retainers};
 use crate::select::{Selected, select};
 use crate::suspects::{self, Suspect};
-use crate::{Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, Refcounts};
+use crate::{Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, Refcounts, Survival};
 use crate::{components_within, cycles, ledgers};
 
 /// By what `top` sorts.
@@ -63,6 +63,8 @@ pub struct Intermediates {
     pub forest: Option<Forest>,
     /// Who dominates whom.
     pub dominators: Option<Dominators>,
+    /// Where the caller asks only about what came since an earlier heap: who was in that.
+    pub since: Option<Survival>,
 }
 
 /// The answer to `Report`.
@@ -137,10 +139,11 @@ fn report(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress
     let knots = need(&mut kept.knots, || components_within(snapshot, &dead.dead, progress))?;
     let cycles = cycles(snapshot, dead, knots, None, CycleLimits::default(), progress)?;
     let histogram = crate::histogram(snapshot);
-    let suspects = suspects::garbage::find(snapshot, counts, &cycles, histogram.shallow_bytes);
+    let mut found = suspects::garbage::find(snapshot, counts, &cycles, histogram.shallow_bytes);
     let ledgers = ledgers(snapshot, &histogram, counts, dead);
-    let suspects = suspects::rank(suspects);
     let retainers = retainers::notable(snapshot, kept, histogram.shallow_bytes, progress)?;
+    found.extend(suspects::retained::find(snapshot, &retainers, histogram.shallow_bytes));
+    let suspects = suspects::rank(found);
     Ok(ReportAnswer { suspects, retainers, ledgers })
 }
 
@@ -163,6 +166,10 @@ fn why(
         Selected::Object(n) => vec![*n],
         Selected::Instances(_, nodes) => nodes.clone(),
         Selected::Nothing(_) => Vec::new(),
+    };
+    let targets: Vec<NodeId> = match &kept.since {
+        Some(since) => targets.into_iter().filter(|&n| since.is_new(n)).collect(),
+        None => targets,
     };
     let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
     let dead = need(&mut kept.garbage, || crate::garbage(snapshot, counts, progress))?;

@@ -30,7 +30,12 @@ pub fn select(snapshot: &Snapshot, what: &str) -> Selected {
         return Selected::Nothing(all().filter(near).take(5).collect());
     }
     let graph = &snapshot.graph;
-    let nodes = graph.nodes().filter(|&n| types.binary_search(&graph.type_id(n)).is_ok()).collect();
+    let nodes: Vec<NodeId> = graph.nodes().filter(|&n| types.binary_search(&graph.type_id(n)).is_ok()).collect();
+    if nodes.is_empty() {
+        // a class without instances: the class objects themselves, as many as bear the name
+        let classes: Vec<NodeId> = types.iter().filter_map(|t| snapshot.types[t.index()].object).collect();
+        return Selected::Instances(types, classes);
+    }
     Selected::Instances(types, nodes)
 }
 

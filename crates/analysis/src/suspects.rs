@@ -6,6 +6,7 @@ pub mod case;
 pub mod evidence;
 pub mod garbage;
 pub mod growth;
+pub mod retained;
 pub mod rules;
 
 use serde::Serialize;

@@ -123,6 +123,9 @@ pub struct Why {
     pub source: Source,
     /// A class (its dotted name or the end of it) or an object's address
     pub what: String,
+    /// Only objects that are not in this earlier snapshot of the same process
+    #[arg(long, value_name = "DIR")]
+    pub since: Option<PathBuf>,
     /// How many chains to show
     #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
     pub limit: usize,

@@ -2,10 +2,11 @@
 //! one call into the analyses and one into a writer.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use undying_analysis::render::{Limits, Told, render, told};
-use undying_analysis::{Answer, Intermediates, Query, Selected, TopBy, answer, naming, select};
+use undying_analysis::{Answer, Intermediates, Query, Selected, TopBy, answer, naming, select, survival};
 use undying_graph::{Progress, Snapshot};
 use undying_report::{Style, Tone};
 use undying_snapshot::SCHEMA;
@@ -15,7 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::judge::{Judging, Sifted};
 use crate::progress::Bars;
 use crate::source::{self, Target};
-use crate::{output, say};
+use crate::{diff, output, say};
 
 /// A question with its answer and the heap it was asked of.
 pub struct Asked<'a> {
@@ -55,7 +56,17 @@ struct Origin<'a> {
 impl<'a> Asked<'a> {
     /// Answers the question.
     pub fn of(snapshot: &'a Snapshot, query: Query, progress: &dyn Progress) -> Result<Asked<'a>, Failure> {
-        let answer = answer(snapshot, &query, &mut Intermediates::default(), progress)?;
+        Asked::with(snapshot, query, Intermediates::default(), progress)
+    }
+
+    /// Answers the question with what is known already.
+    fn with(
+        snapshot: &'a Snapshot,
+        query: Query,
+        mut kept: Intermediates,
+        progress: &dyn Progress,
+    ) -> Result<Asked<'a>, Failure> {
+        let answer = answer(snapshot, &query, &mut kept, progress)?;
         Ok(Asked { snapshot, query, answer, sifted: None })
     }
 
@@ -119,15 +130,22 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Reads the heap, answers, writes.  Gives whether `--fail-on` matched.
-fn ask(
-    source: &Source,
-    query: Query,
+/// What goes with a question.
+#[derive(Default)]
+struct Wishes<'a> {
     limits: Limits,
-    judging: &Judging,
-    common: &Common,
-    out: &mut dyn Write,
-) -> Result<bool, Failure> {
+    judging: Judging,
+    since: Option<&'a Path>,
+}
+
+impl Wishes<'_> {
+    fn rows(rows: usize) -> Wishes<'static> {
+        Wishes { limits: Limits { rows }, ..Wishes::default() }
+    }
+}
+
+/// Reads the heap, answers, writes.  Gives whether `--fail-on` matched.
+fn ask(source: &Source, query: Query, wishes: &Wishes, common: &Common, out: &mut dyn Write) -> Result<bool, Failure> {
     let resolved = source::resolve(&source.target);
     if let (Some(note), false) = (&resolved.note, common.quiet) {
         say(note);
@@ -137,16 +155,22 @@ fn ask(
     if let Query::Why { what } = &query {
         check_named(&snapshot, what)?;
     }
-    let mut asked = Asked::of(&snapshot, query, &bars)?;
-    asked.sift(judging)?;
+    let mut kept = Intermediates::default();
+    if let Some(dir) = wishes.since {
+        let before = undying_snapshot::read(dir, &bars)?;
+        diff::check(&before.facts, &snapshot.facts, Path::new(&source.target))?;
+        kept.since = Some(survival(&before, &snapshot, &bars)?);
+    }
+    let mut asked = Asked::with(&snapshot, query, kept, &bars)?;
+    asked.sift(&wishes.judging)?;
     bars.clear();
     let name = match &resolved.target {
         Target::Live(pid) => pid.to_string(),
         Target::Saved(dir) => dir.display().to_string(),
     };
     let style = output::style(&io::stdout(), common, Some(name));
-    asked.write(out, common.format, &style, limits).map_err(Failure::output)?;
-    Ok(asked.is_named(judging))
+    asked.write(out, common.format, &style, wishes.limits).map_err(Failure::output)?;
+    Ok(asked.is_named(&wishes.judging))
 }
 
 /// A question about nothing is answered with what there is.
@@ -162,18 +186,20 @@ fn check_named(snapshot: &Snapshot, what: &str) -> Result<(), Failure> {
 
 /// `undying report`
 pub fn report(args: &Report, common: &Common, out: &mut dyn Write) -> Result<bool, Failure> {
-    ask(&args.source, Query::Report, Limits::default(), &args.judging, common, out)
+    let wishes = Wishes { judging: args.judging.clone(), ..Wishes::default() };
+    ask(&args.source, Query::Report, &wishes, common, out)
 }
 
 /// `undying why`
 pub fn why(args: &Why, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
     let query = Query::Why { what: args.what.clone() };
-    ask(&args.source, query, Limits { rows: args.limit }, &Judging::default(), common, out).map(drop)
+    let wishes = Wishes { since: args.since.as_deref(), ..Wishes::rows(args.limit) };
+    ask(&args.source, query, &wishes, common, out).map(drop)
 }
 
 /// `undying cycles`
 pub fn cycles(args: &Cycles, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
-    ask(&args.source, Query::Cycles, Limits { rows: args.limit }, &Judging::default(), common, out).map(drop)
+    ask(&args.source, Query::Cycles, &Wishes::rows(args.limit), common, out).map(drop)
 }
 
 /// `undying top`
@@ -183,5 +209,5 @@ pub fn top(args: &Top, common: &Common, out: &mut dyn Write) -> Result<(), Failu
         By::Dominator => TopBy::Dominator,
     };
     let query = Query::Top { by };
-    ask(&args.source, query, Limits { rows: args.limit }, &Judging::default(), common, out).map(drop)
+    ask(&args.source, query, &Wishes::rows(args.limit), common, out).map(drop)
 }

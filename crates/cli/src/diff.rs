@@ -80,7 +80,8 @@ pub fn diff_command(args: &Diff, common: &Common, out: &mut dyn Write) -> Result
     let style = output::style(&io::stdout(), common, name);
     let written = match common.format {
         Format::Text => {
-            let report = render_diff(&last, &answer, &sifted.notes(), Limits { rows: args.limit });
+            let first = args.snapshots[0].display().to_string();
+            let report = render_diff(&last, &answer, &first, &sifted.notes(), Limits { rows: args.limit });
             undying_report::write(&report, &style, out)
         }
         Format::Json => {
@@ -98,7 +99,7 @@ pub fn diff_command(args: &Diff, common: &Common, out: &mut dyn Write) -> Result
 }
 
 /// Two heaps of different processes have nothing in common but their classes' names.
-fn check(before: &Facts, after: &Facts, dir: &Path) -> Result<(), Failure> {
+pub fn check(before: &Facts, after: &Facts, dir: &Path) -> Result<(), Failure> {
     let dir = dir.display();
     let sentence = if (before.pid, &before.host) != (after.pid, &after.host) {
         format!(

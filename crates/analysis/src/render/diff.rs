@@ -33,8 +33,8 @@ pub fn diff_told(answer: &DiffAnswer) -> DiffTold {
     }
 }
 
-/// For people.  `notes` are what was left out.
-pub fn render_diff(last: &Snapshot, answer: &DiffAnswer, notes: &[String], limits: Limits) -> Report {
+/// For people.  `first` is where the oldest heap is, `notes` are what was left out.
+pub fn render_diff(last: &Snapshot, answer: &DiffAnswer, first: &str, notes: &[String], limits: Limits) -> Report {
     let mut report = Report::default();
     report.text(Tone::Quiet, circumstances(last));
     let intervals = answer.intervals.len() as u64;
@@ -44,7 +44,7 @@ pub fn render_diff(last: &Snapshot, answer: &DiffAnswer, notes: &[String], limit
         n => report.part(plural(n, "suspect")),
     };
     for suspect in answer.suspects.iter().take(limits.rows) {
-        render_one(last, suspect, &mut report);
+        render_one(last, suspect, Some(first), &mut report);
     }
     let hidden = answer.suspects.len().saturating_sub(limits.rows) as u64;
     if hidden > 0 {

@@ -13,13 +13,17 @@ pub(super) fn render(snapshot: &Snapshot, answer: &ReportAnswer, report: &mut Re
         n => report.part(plural(n, "suspect")),
     };
     for suspect in &answer.suspects {
-        render_one(snapshot, suspect, report);
+        render_one(snapshot, suspect, None, report);
     }
     retainers::findings(snapshot, &answer.retainers, answer.ledgers.bytes.shallow, report);
+    let text = "One heap shows what is dead and what is big. What grows takes two: undying dump, some work, undying dump, \
+                undying diff FIRST SECOND.";
     report.part("Heap").push(figures(&answer.ledgers));
+    report.text(Tone::Quiet, text);
 }
 
-pub(super) fn render_one(snapshot: &Snapshot, suspect: &Suspect, report: &mut Report) {
+/// One suspect.  `since` is the earlier heap that it was held against.
+pub(super) fn render_one(snapshot: &Snapshot, suspect: &Suspect, since: Option<&str>, report: &mut Report) {
     let what = match suspect.kind {
         SuspectKind::Cycle => "pending garbage on a cycle that only the collector can free",
         SuspectKind::Growth => "more and more of them, and they are held",
@@ -60,7 +64,10 @@ pub(super) fn render_one(snapshot: &Snapshot, suspect: &Suspect, report: &mut Re
     if !suspect.born.is_empty() {
         rows.push(("born", Cell::Text(suspect.born.join(", "))));
     }
-    rows.push(("next", Cell::Link(Link::new("why", [suspect.type_name.clone()]))));
+    rows.push(("rule", Cell::Text(suspect.rule.to_owned())));
+    let since = since.into_iter().flat_map(|dir| ["--since".to_owned(), dir.to_owned()]);
+    let what = std::iter::once(suspect.type_name.clone()).chain(since);
+    rows.push(("next", Cell::Link(Link::new("why", what))));
     report.push(facts(rows));
 }
 

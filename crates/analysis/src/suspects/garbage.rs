@@ -59,8 +59,9 @@ pub fn grown(facts: &Facts, history: &[i64], alone: Confidence) -> Option<Confid
     match (off, history.len()) {
         // nothing frees it, so what came stays
         (true, _) => Some(alone),
-        (false, 1) => Some(Confidence::Low),
-        (false, _) => Some(sure.max(Confidence::Medium).max(alone)),
+        // more than a collector at work leaves, and rising at each look
+        (false, 2..) if alone == Confidence::High => Some(sure.max(Confidence::Medium)),
+        (false, _) => Some(Confidence::Low),
     }
 }
 
