@@ -44,7 +44,7 @@ pub struct Dominators {
 }
 
 /// Finds every object's immediate dominator and retained size.  While it runs, up
-/// to 36 bytes an object and 8 for each reference that is neither in the search
+/// to 32 bytes an object and 8 for each reference that is neither in the search
 /// tree nor along it (in ordinary heaps less than one in three).
 pub fn dominators(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress) -> Result<Dominators, Cancelled> {
     let graph = &snapshot.graph;

@@ -8,38 +8,56 @@ use super::search::Flow;
 use crate::NodeSet;
 
 /// Places every object.  Works upwards for the sizes of subtrees and downwards for
-/// their places: a dominator's number is lower than those it dominates.
+/// their places: a dominator's number is lower than those it dominates.  Columns by
+/// number give way to columns by place one after another, in the same memory.
 pub(super) fn lay_out(graph: &Graph, flow: Flow, entries: NodeSet, unreached: NodeSet) -> Dominators {
-    let Flow { mut number, order, idom } = flow;
-    let places = idom.len();
-    let mut count = vec![1u32; places];
-    for d in (1..places).rev() {
-        count[idom[d] as usize] += count[d];
-    }
-    // The next free place in each subtree; once all is placed, the end of it.
-    let mut end = vec![0u32; places];
-    end[0] = 1;
-    for d in 1..places {
-        let above = &mut end[idom[d] as usize];
-        let own = *above;
-        *above += count[d];
-        end[d] = own + 1;
-    }
-    let place_of = |d: u32| end[d as usize] - count[d as usize];
-    let (mut node, mut parent, mut sizes) = (vec![0u32; places], vec![0u32; places], vec![0u32; places]);
-    for d in 0..places {
-        let place = place_of(d as u32) as usize;
-        node[place] = order[d];
-        parent[place] = place_of(idom[d]);
-        sizes[place] = count[d];
-    }
-    drop((order, idom));
+    let Flow { mut number, order, idom, spare } = flow;
+    let count = sizes(&idom, spare);
+    let place = places(&idom, &count);
     for n in &mut number {
-        *n = place_of(*n);
+        *n = place[*n as usize];
     }
-    drop((count, end));
+    let mut node = vec![0u32; place.len()];
+    scatter(&place, &mut node, |d| order[d]);
+    let mut parent = order;
+    scatter(&place, &mut parent, |d| place[idom[d] as usize]);
+    let mut sizes = idom;
+    scatter(&place, &mut sizes, |d| count[d]);
+    drop((place, count));
     let before = bytes_before(graph, &node);
     Dominators { place: number, node, parent, count: sizes, before, entries, unreached }
+}
+
+fn scatter(place: &[u32], column: &mut [u32], value: impl Fn(usize) -> u32) {
+    for (d, &p) in place.iter().enumerate() {
+        column[p as usize] = value(d);
+    }
+}
+
+/// How many each number dominates, itself included.
+fn sizes(idom: &[u32], mut count: Vec<u32>) -> Vec<u32> {
+    count.fill(1);
+    for d in (1..idom.len()).rev() {
+        count[idom[d] as usize] += count[d];
+    }
+    count
+}
+
+/// The place of each number: behind its dominator and all that was placed there before.
+fn places(idom: &[u32], count: &[u32]) -> Vec<u32> {
+    // The next free place in each subtree, which becomes its end.
+    let mut place = vec![0u32; idom.len()];
+    place[0] = 1;
+    for d in 1..idom.len() {
+        let above = &mut place[idom[d] as usize];
+        let own = *above;
+        *above += count[d];
+        place[d] = own + 1;
+    }
+    for (end, count) in place.iter_mut().zip(count) {
+        *end -= count;
+    }
+    place
 }
 
 /// Running sums of the objects' own sizes, by place.
