@@ -4,6 +4,7 @@
 
 use super::Confidence;
 use super::case::Case;
+use undying_graph::Certainty;
 
 /// So many entries lost are no accident.
 const OFTEN: u64 = 4;
@@ -67,6 +68,7 @@ pub fn confidence(history: &[i64]) -> Option<Confidence> {
 /// - The holder only exchanged entries: what hangs on the new ones weighs more, no more.
 /// - Numbers and texts in what did not get longer: others took their place.
 /// - The holder let go of half of what it had: it is emptied at times, which a leak never is.
+/// - The way to it crosses a guess: guesses never accuse.
 /// - One interval brought less than half of what was there before: too little to tell from
 ///   a cache that is not full yet.
 pub fn limit(case: &Case) -> Option<Confidence> {
@@ -84,9 +86,12 @@ pub fn limit(case: &Case) -> Option<Confidence> {
     let base = if grown.class.is_plain() { grown.entries_before } else { case.population };
     let little = case.history.len() < 2 && (count as u64).saturating_mul(2) < base;
     let emptied = grown.entries_lost >= OFTEN && grown.entries_lost.saturating_mul(2) > grown.entries_before;
+    // a word that looks like an address may be what a frame or a free list left behind
+    let guessed = grown.steps.iter().any(|s| s.certainty == Certainty::Conservative);
     // each of many containers a little longer: they fill up to something
     let scattered = grown.holders > 1 && grown.class.is_scalar();
     Some(match case.history.len() {
+        _ if guessed => Confidence::Low,
         _ if !emptied && !little && !scattered => Confidence::High,
         ..3 => Confidence::Low,
         _ => Confidence::Medium,

@@ -70,6 +70,9 @@ fn old_stack(cx: &Context, body: Body, code: Body, stack: u64) -> (u64, Certaint
         };
     }
     match body.word(f.stacktop) {
+        // it ended by an exception, which empties the stack (3.8, 3.9: Python/ceval.c,
+        // `exit_unwind`; `f_executing` is cleared behind it)
+        0 if f.executing != ABSENT && body.byte(f.executing) == 0 => (0, Certainty::Exact),
         0 => (room, Certainty::Conservative),
         top => ((top.saturating_sub(stack) / 8).min(room), Certainty::Exact),
     }
