@@ -154,7 +154,8 @@ pub fn growth(
     let gained = later.holders(progress)?;
     let mut lost = FxHashMap::default();
     for (n, count) in earlier.holders(progress)? {
-        if let Some(m) = survival.later(n) {
+        // one that counts as new is no holder, though its address was in use before
+        if let Some(m) = survival.later(n).filter(|&m| !fresh.contains(m)) {
             lost.insert(m, count);
         }
     }
@@ -238,6 +239,7 @@ fn claim_new(later: &Side, forest: &Forest, accounts: &mut Accounts) -> Claims {
 fn claim_gone(earlier: &Side, survival: &Survival, accounts: &Accounts) -> Claims {
     let mut claims = Claims::new(earlier.snapshot.graph.len());
     let was = accounts.order.iter().filter_map(|&(n, a)| Some((survival.earlier(n)?, a)));
+    let was = was.filter(|(n, _)| !earlier.fresh.contains(*n));
     claim_in_order(&mut claims, earlier, was, accounts);
     let mut by_roots: FxHashMap<u32, Vec<NodeId>> = FxHashMap::default();
     for root in &earlier.snapshot.roots {

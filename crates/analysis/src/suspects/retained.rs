@@ -34,7 +34,14 @@ const CONTAINERS: &[&str] = &[
 /// The suspects of this rule, unranked.  `heap_bytes` are all objects' own sizes.
 pub fn find(snapshot: &Snapshot, retainers: &[Retainer], heap_bytes: u64) -> Vec<Suspect> {
     let large = |r: &&Retainer| r.retained_bytes >= LEAST && r.retained_bytes >= heap_bytes / SHARE;
-    retainers.iter().filter(large).filter_map(|r| suspect(snapshot, r, heap_bytes)).collect()
+    let mut found: Vec<Suspect> = Vec::new();
+    for suspect in retainers.iter().filter(large).filter_map(|r| suspect(snapshot, r, heap_bytes)) {
+        // what hangs below one that is told already is a part of it
+        if !found.iter().any(|above| suspect.path_text.starts_with(&above.path_text)) {
+            found.push(suspect);
+        }
+    }
+    found
 }
 
 fn suspect(snapshot: &Snapshot, r: &Retainer, heap_bytes: u64) -> Option<Suspect> {
