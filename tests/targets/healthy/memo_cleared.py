@@ -1,4 +1,5 @@
 """A memo that is thrown away when it is too large; it happens to be fuller at each look (20, 40, 60)."""
+# allowed: medium
 
 
 class Answer:
