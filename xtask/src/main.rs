@@ -27,7 +27,7 @@ enum Task {
     Ci,
     /// Set up what the tests want and run them all
     Test(test::Arguments),
-    /// Renew the golden reports, to be read in review
+    /// Renew the golden reports and what docs/rules quotes, to be read in review
     Golden,
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: sets up what the tests want and runs them all;
-//! `cargo xtask golden` renews the golden reports.  Knows where environments lie,
-//! not what the tests do with them.
+//! `cargo xtask golden` renews the golden reports and the pages of rules.  Knows where
+//! environments lie, not what the tests do with them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,9 +53,9 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     cargo(root, &words, &[(INSIDE, "1".as_ref()), (ENVIRONMENTS, environments.as_os_str())])
 }
 
-/// Writes the golden reports anew.
+/// Writes the golden reports anew, and what the pages of docs/rules quote.
 pub fn golden(root: &Path) -> Result<()> {
-    let words = ["test", "-p", "undying-cli", "--test", "examples"].map(str::to_owned);
+    let words = ["test", "-p", "undying-cli", "--test", "examples", "--test", "rules"].map(str::to_owned);
     cargo(root, &words, &[("UPDATE_GOLDEN", "1".as_ref())])
 }
 
