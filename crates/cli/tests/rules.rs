@@ -106,8 +106,8 @@ fn is_expected(suspect: &Value, fence: &Fence) -> bool {
     let of_type = any(&expects["type"], |t| class == t || class.ends_with(&format!(".{t}")));
     let of_kind = any(&expects["kind"], |k| suspect["kind"] == k);
     let rule = expects["rule"].as_str().unwrap_or(&fence.page);
-    let holders = expects["holder"].as_array().expect("a list").iter().filter_map(Value::as_str);
-    let held = holders.map(|words| words.split('|').any(|w| way.contains(w))).all(|is| is);
+    let mut holders = expects["holder"].as_array().expect("a list").iter().filter_map(Value::as_str);
+    let held = holders.all(|words| words.split('|').any(|w| way.contains(w)));
     of_type && of_kind && held && suspect["rule"] == rule
 }
 
