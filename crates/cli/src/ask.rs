@@ -157,7 +157,7 @@ fn ask(source: &Source, query: Query, wishes: &Wishes, common: &Common, out: &mu
     }
     let mut kept = Intermediates::default();
     if let Some(dir) = wishes.since {
-        let before = undying_snapshot::read(dir, &bars)?;
+        let before = diff::load(dir, &bars)?;
         diff::check(&before.facts, &snapshot.facts, Path::new(&source.target))?;
         kept.since = Some(survival(&before, &snapshot, &bars)?);
     }

@@ -60,13 +60,12 @@ impl Origin {
 /// `undying diff`.  Gives whether `--fail-on` matched.
 pub fn diff_command(args: &Diff, common: &Common, out: &mut dyn Write) -> Result<bool, Failure> {
     let bars = Bars::new(common.quiet);
-    let load = |dir: &Path| -> Result<Snapshot, Failure> { Ok(undying_snapshot::read(dir, &bars)?) };
-    let mut before = load(&args.snapshots[0])?;
+    let mut before = load(&args.snapshots[0], &bars)?;
     let mut origins = vec![Origin::of(&args.snapshots[0], &before)];
     let mut history = History::default();
     let mut answer: Option<DiffAnswer> = None;
     for dir in &args.snapshots[1..] {
-        let after = load(dir)?;
+        let after = load(dir, &bars)?;
         check(&before.facts, &after.facts, dir)?;
         origins.push(Origin::of(dir, &after));
         answer = Some(diff(&before, &after, &mut history, &mut Intermediates::default(), &bars)?);
@@ -96,6 +95,14 @@ pub fn diff_command(args: &Diff, common: &Common, out: &mut dyn Write) -> Result
     };
     written.and_then(|()| out.flush()).map_err(Failure::output)?;
     Ok(args.judging.is_named(&answer.suspects))
+}
+
+/// Reads one of several snapshots; what is wrong with it is told by its name.
+pub fn load(dir: &Path, bars: &Bars) -> Result<Snapshot, Failure> {
+    undying_snapshot::read(dir, bars).map_err(Failure::from).map_err(|failure| match failure.exit {
+        Exit::Snapshot => Failure::new(Exit::Snapshot, format!("{}: {}", dir.display(), failure.sentence)),
+        _ => failure,
+    })
 }
 
 /// Two heaps of different processes have nothing in common but their classes' names.

@@ -74,8 +74,7 @@ struct Known {
 
 impl Known {
     fn of(s: &Suspect) -> Known {
-        let (kind, type_name, path_text) = (s.kind.name().into(), s.type_name.clone(), s.path_text.clone());
-        Known { kind, type_name, path_text }
+        Known { kind: s.kind.name().into(), type_name: s.type_name.clone(), path_text: lengthless(&s.path_text) }
     }
 }
 
@@ -122,6 +121,14 @@ fn fits(pattern: &str, text: &str) -> bool {
     last.map_or(rest.is_empty(), |end| rest.ends_with(end))
 }
 
+/// A way without how often a step repeats: a chain that was known is the same when it is
+/// longer.
+fn lengthless(way: &str) -> String {
+    let mut parts = way.split('×');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |way, part| way + "×" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
 fn hold_against(file: &Path, suspects: &mut Vec<Suspect>, sifted: &mut Sifted) -> Result<(), Failure> {
     let Some(mut baseline) = read(file)? else {
         let mut known: Vec<Known> = suspects.iter().map(Known::of).collect();
@@ -144,7 +151,7 @@ fn read(file: &Path) -> Result<Option<Baseline>, Failure> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failure(file, format!("cannot be read: {e}"))),
+        Err(e) => return Err(failure(file, format!("cannot be read: {e}; give the name of a file that can"))),
     };
     let baseline: Baseline = serde_json::from_str(&text)
         .map_err(|e| failure(file, format!("is no baseline ({e}); give another name, or remove it to begin anew")))?;
@@ -159,7 +166,10 @@ fn read(file: &Path) -> Result<Option<Baseline>, Failure> {
 
 /// Aside, then renamed: a baseline is whole or as it was.
 fn write(file: &Path, baseline: &Baseline) -> Result<(), Failure> {
-    let told = |e: io::Error| failure(file, format!("cannot be written: {e}"));
+    let told = |e: io::Error| {
+        let advice = "nothing was left behind, choose a directory in which you may write";
+        Failure::new(Exit::Output, format!("the baseline {} cannot be written: {e}; {advice}", file.display()))
+    };
     let dir = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut aside = tempfile::NamedTempFile::new_in(dir).map_err(told)?;
     serde_json::to_writer_pretty(&mut aside, baseline).map_err(|e| told(e.into()))?;
@@ -172,7 +182,14 @@ fn failure(file: &Path, what: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::{fits, lengthless};
+
+    #[test]
+    fn a_chain_is_known_at_any_length() {
+        assert_eq!(lengthless("a.last.before×199 → B.next×3 → C"), "a.last.before× → B.next× → C");
+        assert_eq!(lengthless("a.cache2[0]"), "a.cache2[0]");
+        assert_eq!(lengthless(""), "");
+    }
 
     #[test]
     fn a_star_is_anything() {
