@@ -61,10 +61,13 @@ impl History {
         let before = self.intervals.len();
         for g in &grown {
             for class in &g.classes {
-                let row = self.gains.entry((g.key.clone(), class.name.clone())).or_default();
-                // what did not grow in an earlier interval has zeros there
-                row.resize(row.len().max(before + 1), 0);
-                row[before] += class.count;
+                // by itself, and by its words: told as one of several it may be known by these
+                for key in [&g.key, &g.shape].into_iter().take(if g.key == g.shape { 1 } else { 2 }) {
+                    let row = self.gains.entry((key.clone(), class.name.clone())).or_default();
+                    // what did not grow in an earlier interval has zeros there
+                    row.resize(row.len().max(before + 1), 0);
+                    row[before] += class.count;
+                }
             }
         }
         let mut told: Vec<(Grown, Vec<i64>)> = Vec::new();

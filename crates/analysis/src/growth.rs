@@ -8,7 +8,7 @@ mod sources;
 mod telling;
 
 use rustc_hash::FxHashMap;
-use undying_graph::{Cancelled, Flags, NodeId, Origin, Progress, RootKind, Snapshot};
+use undying_graph::{Cancelled, Detail, Flags, NodeId, Origin, Progress, RootKind, Snapshot};
 
 use crate::paths::{Forest, Reached};
 use crate::{Step, Survival};
@@ -61,6 +61,8 @@ pub struct Grown {
     pub holder_step: usize,
     /// What makes the holder the same as one of another interval.
     pub key: String,
+    /// The words of the way to the holder, keys and positions left out.
+    pub shape: String,
 }
 
 impl Grown {
@@ -76,6 +78,12 @@ impl Grown {
         self.bytes += other.bytes;
         self.class.count += other.class.count;
         self.class.bytes += other.class.bytes;
+        for class in &other.classes {
+            match self.classes.iter_mut().find(|c| c.class == class.class) {
+                Some(own) => (own.count, own.bytes) = (own.count + class.count, own.bytes + class.bytes),
+                None => self.classes.push(class.clone()),
+            }
+        }
     }
 
     /// The object of the class that the steps lead to.
@@ -168,10 +176,47 @@ pub fn growth(
     let told = rows.into_iter().filter_map(|(account, gains)| {
         describe(after, forest, &later, &claims, accounts.rows[account as usize], gains)
     });
-    let mut told: Vec<Grown> = told.collect();
+    let mut told: Vec<Grown> = alike(told.collect(), after);
     told.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.key.cmp(&b.key)));
     told.truncate(MOST);
     Ok(told)
+}
+
+/// Several holders with an account of their own that read the same but for keys and
+/// positions, and gained the same class: told as one.
+fn alike(told: Vec<Grown>, after: &Snapshot) -> Vec<Grown> {
+    let mut groups: FxHashMap<(String, u32), Vec<Grown>> = FxHashMap::default();
+    for mut grown in told {
+        grown.shape = shapes::words(after, &grown);
+        groups.entry((grown.shape.clone(), grown.class.class)).or_default().push(grown);
+    }
+    let join = |mut group: Vec<Grown>| {
+        group.sort_by_key(|g| (std::cmp::Reverse(g.bytes), g.holder));
+        let mut rest = group.into_iter();
+        let mut one = rest.next()?;
+        let mut joined = false;
+        for other in rest {
+            one.join(&other);
+            joined = true;
+        }
+        if joined {
+            shapes::blank(&mut one.steps, true, one.holder_step, false);
+            one.key = one.shape.clone();
+        }
+        Some(one)
+    };
+    groups.into_values().filter_map(join).collect()
+}
+
+/// Whether the new things hang on the holder under many names.
+fn names_differ(later: &Side, holder: Holder) -> bool {
+    let Holder::Object(n) = holder else { return false };
+    let graph = &later.snapshot.graph;
+    let fresh = graph.edge_range(n).filter(|&e| later.leads_to_fresh(e)).map(|e| graph.edge(e).detail);
+    let mut names: Vec<_> = fresh.filter_map(|d| if let Detail::Label(l) = d { Some(l) } else { None }).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.len() as i64 >= OWN_ACCOUNT
 }
 
 /// Who has an account of its own, who shares one.
@@ -334,9 +379,9 @@ fn describe(
         Holder::Roots(kind) => Some(after.roots.iter().filter(|r| r.kind == kind).count() as u64),
     };
     let (objects, bytes) = gains.iter().fold((0, 0), |(o, b), g| (o + g.count, b + g.bytes));
-    let key = String::new();
+    let (key, shape) = (String::new(), String::new());
     let (mut steps, holder_step) = (way.steps, way.holder);
-    shapes::blank(&mut steps, holders > 1, holder_step, way.space && entries_gained >= OWN_ACCOUNT);
+    shapes::blank(&mut steps, holders > 1, holder_step, way.space && names_differ(later, holder));
     let classes = gains;
     let mut grown = Grown {
         holder,
@@ -353,6 +398,7 @@ fn describe(
         steps,
         holder_step,
         key,
+        shape,
     };
     grown.key = shapes::key(after, &grown);
     Some(grown)

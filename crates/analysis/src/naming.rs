@@ -40,7 +40,7 @@ pub fn step_text(snapshot: &Snapshot, step: &Step) -> String {
     let mut text = match step.kind {
         StepKind::Root(_) => String::new(),
         StepKind::Attr | StepKind::Slot if named => format!(".{label}"),
-        StepKind::Attr | StepKind::Slot => ".?".to_string(),
+        StepKind::Attr | StepKind::Slot => ".…".to_string(),
         StepKind::Key if named => format!("['{label}']"),
         StepKind::Item | StepKind::Key => step.index.map_or("[…]".to_string(), |i| format!("[{i}]")),
         StepKind::AsKey => " key".to_string(),

@@ -2,7 +2,7 @@
 //! chains are the same.
 
 use rustc_hash::FxHashMap;
-use undying_graph::{LabelId, NodeId, Root, Snapshot};
+use undying_graph::{EdgeKind, LabelId, NodeId, Root, Snapshot};
 
 use super::{Grown, Holder};
 use crate::paths::{Forest, Reached, way_to};
@@ -96,7 +96,8 @@ pub(super) fn steps(
     let (holder_step, mut space) = (steps.len() - 1, false);
     for (i, &e) in way.iter().enumerate() {
         known.push(snapshot, &mut steps, &graph.edge(e));
-        space |= i == 0 && steps.len() - 1 == holder_step;
+        // an instance that keeps its attributes itself is such a space, too
+        space |= i == 0 && (steps.len() - 1 == holder_step || graph.edge(e).kind == EdgeKind::Attr);
     }
     Some(Way { steps, holder: holder_step, space })
 }
@@ -122,7 +123,7 @@ fn source(snapshot: &Snapshot, edge: usize) -> NodeId {
 /// attributes came.
 pub(super) fn blank(steps: &mut [Step], several: bool, holder: usize, names: bool) {
     for (i, step) in steps.iter_mut().enumerate() {
-        if i == holder && names {
+        if names && (i == holder || i == holder + 1) && step.kind == StepKind::Attr {
             step.label = LabelId::NONE;
         }
         if several || i > holder {
@@ -132,6 +133,14 @@ pub(super) fn blank(steps: &mut [Step], several: bool, holder: usize, names: boo
             }
         }
     }
+}
+
+/// The words of the way to a holder, keys and positions left out.
+pub(super) fn words(snapshot: &Snapshot, grown: &Grown) -> String {
+    let mut steps = grown.steps.clone();
+    blank(&mut steps, true, grown.holder_step, false);
+    steps.iter_mut().for_each(|s| s.times = s.times.min(2));
+    naming::path_text(snapshot, steps.get(..=grown.holder_step).unwrap_or(&steps))
 }
 
 /// The words by which a holder is known again in the next interval.

@@ -86,11 +86,14 @@ pub fn telling(gains: &[Gain], entries: i64) -> Option<&Gain> {
     let all = gains.iter().map(|g| g.through).max().unwrap_or(0).max(1) as f64;
     let heavy = |g: &&&Gain| g.through as f64 >= NEARLY_ALL * all;
     let of = |t: u8| often.iter().filter(move |g| tier(g) == t);
-    // the deepest through which nearly all came, else the one through which most came
+    // of the program's and of libraries' the deepest through which nearly all came: wrappers
+    // wrap; of the standard library's the topmost: its parts are made of parts.  Else the
+    // one through which most came
+    let topmost = |t: u8| of(t).filter(heavy).min_by_key(|g| (g.depth, std::cmp::Reverse(g.through)));
     let deepest = |t: u8| of(t).filter(heavy).max_by_key(|g| (g.depth, g.through));
     let most = |t: u8| of(t).max_by_key(|g| (g.through, std::cmp::Reverse(g.depth)));
     let nearest = || often.iter().min_by_key(|g| (g.depth, std::cmp::Reverse(g.bytes)));
-    let found = deepest(0).or_else(|| deepest(1)).or_else(|| most(0)).or_else(|| most(1));
+    let found = deepest(0).or_else(|| topmost(1)).or_else(|| most(0)).or_else(|| most(1));
     found.or_else(|| deepest(2)).or_else(|| most(2)).or_else(|| most(3)).or_else(nearest).copied()
 }
 

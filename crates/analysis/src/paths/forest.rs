@@ -29,6 +29,10 @@ const NOWHERE: u32 = u32::MAX;
 /// Reached from a root.
 const ROOT: u32 = u32::MAX - 1;
 
+/// References by which modules are ahead: a module's dictionary, an object, its
+/// dictionary, a container.
+const LEAD: u32 = 4;
+
 /// How an object is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reached {
@@ -90,6 +94,8 @@ fn rank(kind: RootKind) -> (u8, u8) {
 
 /// Reaches every object by a shortest way.  At equal length a more telling root
 /// wins; a way over exactly known references wins over any with a guess in it.
+/// Modules have a lead of a few references: `app.pool._cache` says more than the local
+/// variable of a library's thread that happens to hold the same.
 /// What is reached by nothing and yet counted too often is a root of kind
 /// `native`, which no capture gives.
 pub fn forest(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress) -> Result<Forest, Cancelled> {
@@ -108,6 +114,7 @@ pub fn forest(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress) 
     let modules = first.partition_point(|r| r.kind == RootKind::Module);
     first[..modules].iter().for_each(|r| search.seed(**r));
     search.seed_dictionaries(snapshot);
+    search.lead(graph);
     for tier in [&first[modules..], second] {
         tier.iter().for_each(|r| search.seed(**r));
         search.run(graph, progress)?;
@@ -172,9 +179,34 @@ impl Search {
         }
     }
 
+    /// Follows what modules hold for a few references, before anyone else begins.
+    fn lead(&mut self, graph: &Graph) {
+        for _ in 0..LEAD {
+            for _ in self.taken..self.queue.len() {
+                let n = self.queue[self.taken];
+                self.taken += 1;
+                self.follow(graph, n);
+            }
+        }
+    }
+
+    /// Takes what one object holds; keeps guesses back.
+    fn follow(&mut self, graph: &Graph, n: u32) {
+        let (targets, tags) = (graph.targets(), graph.tags());
+        for e in graph.edge_range(NodeId(n)) {
+            if !is_strong(tags[e]) || e >= ROOT as usize {
+                continue;
+            }
+            if is_exact(tags[e]) {
+                self.take(NodeId(targets[e]), e as u32);
+            } else if !self.forest.reaches(NodeId(targets[e])) {
+                self.guesses.push(e as u32);
+            }
+        }
+    }
+
     /// Follows everything in the queue, guesses last.
     fn run(&mut self, graph: &Graph, progress: &dyn Progress) -> Result<(), Cancelled> {
-        let (targets, tags) = (graph.targets(), graph.tags());
         loop {
             while let Some(&n) = self.queue.get(self.taken) {
                 if self.taken & 0xffff == 0 {
@@ -182,23 +214,14 @@ impl Search {
                     progress.done(self.taken as u64);
                 }
                 self.taken += 1;
-                for e in graph.edge_range(NodeId(n)) {
-                    if !is_strong(tags[e]) || e >= ROOT as usize {
-                        continue;
-                    }
-                    if is_exact(tags[e]) {
-                        self.take(NodeId(targets[e]), e as u32);
-                    } else if !self.forest.reaches(NodeId(targets[e])) {
-                        self.guesses.push(e as u32);
-                    }
-                }
+                self.follow(graph, n);
             }
             let guesses = std::mem::take(&mut self.guesses);
             if guesses.is_empty() {
                 return Ok(());
             }
             for e in guesses {
-                self.take(NodeId(targets[e as usize]), e);
+                self.take(NodeId(graph.targets()[e as usize]), e);
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::suspects::Confidence;
 pub const RULE: Rule = Rule { name: "uncollectable-del", find };
 
 fn find(case: &Case) -> Option<Finding> {
-    (case.has_label("gc.garbage") || case.holder_text() == "gc.garbage").then(|| Finding {
+    (case.has_label("gc.garbage") || case.holder_text().starts_with("gc.garbage")).then(|| Finding {
         at_most: Confidence::High,
         why: "the collector puts them into gc.garbage, where they stay".into(),
         advice: "Break the cycle by hand (close() that sets the link to None, or a weak reference), use \
