@@ -109,15 +109,16 @@ proptest! {
     #[test]
     fn every_way_is_real_and_shortest(s in any_snapshot(16)) {
         let (forest, dead) = grow(&s);
-        let is_dict = |n: NodeId| s.labels.find("__dict__").is_some() && s.graph.edges(n).len() > 0;
-        let modules = s.roots.iter().any(|r| r.kind == RootKind::Module && is_dict(r.node));
+        // modules have a lead: with them a way may be longer than another root's, by no more than that
+        let modules = s.roots.iter().any(|r| r.kind == RootKind::Module);
+        let lead = if modules { 5 } else { 0 };
         let near = distances(&s, telling, true);
         let any = distances(&s, |_| true, false);
         for n in s.graph.nodes() {
             let way = way(&s, &forest, n);
             if let Some(&d) = near.get(&n) {
                 let (steps, length, guessed) = way.unwrap();
-                prop_assert!(modules || length == d, "{length} for {d}");
+                prop_assert!((d..=d + lead).contains(&length), "{length} for {d}");
                 prop_assert!(!guessed);
                 let StepKind::Root(kind) = steps[0].kind else { panic!("no root") };
                 prop_assert!(telling(kind));
