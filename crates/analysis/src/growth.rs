@@ -8,7 +8,7 @@ mod sources;
 mod telling;
 
 use rustc_hash::FxHashMap;
-use undying_graph::{Cancelled, Detail, Flags, NodeId, Origin, Progress, RootKind, Snapshot};
+use undying_graph::{Cancelled, Detail, EdgeKind, Flags, NodeId, Origin, Progress, RootKind, Snapshot};
 
 use crate::paths::{Forest, Reached};
 use crate::{Step, Survival};
@@ -375,7 +375,8 @@ fn describe(
     let way = shapes::steps(after, forest, holder, &way, NodeId(class.example))?;
     let entries = match holder {
         Holder::Object(_) if way.space => None,
-        Holder::Object(n) => Some(graph.edges(n).filter(|e| e.is_strong()).count() as u64),
+        // a dictionary's keys come with its values
+        Holder::Object(n) => Some(graph.edges(n).filter(|e| e.is_strong() && e.kind != EdgeKind::Key).count() as u64),
         Holder::Roots(kind) => Some(after.roots.iter().filter(|r| r.kind == kind).count() as u64),
     };
     let (objects, bytes) = gains.iter().fold((0, 0), |(o, b), g| (o + g.count, b + g.bytes));
