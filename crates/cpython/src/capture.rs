@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use undying_graph::{Facts, Progress, Sink};
-use undying_memory::{Captured, Memory, Plan, Process, Rest, modules};
+use undying_memory::{Captured, Memory, Plan, Process, Rest, modules, private_writable};
 
 use crate::allocator::Allocator;
 use crate::data::DataRanges;
@@ -59,6 +59,14 @@ pub enum CaptureError {
     Cancelled,
 }
 
+/// The memory of a target as it stood, not yet looked into.
+#[derive(Debug)]
+pub struct Copied {
+    captured: Captured,
+    /// Pools of the allocator that somebody was in the middle of.
+    torn: u64,
+}
+
 /// A live Python process.
 #[derive(Debug)]
 pub struct Target {
@@ -75,6 +83,14 @@ impl Target {
         Ok(Target { process, runtime })
     }
 
+    /// Find the interpreter of the process that asks.  Needs no right.
+    pub fn open_itself() -> Result<Target, OpenError> {
+        let process = Process::itself()?;
+        let mappings = process.mappings().map_err(|source| OpenError::Io { pid: process.pid(), source })?;
+        let runtime = locate::locate(&process, &mappings)?;
+        Ok(Target { process, runtime })
+    }
+
     /// The interpreter that was found.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
@@ -87,12 +103,33 @@ impl Target {
         progress: &dyn Progress,
         sink: &mut S,
     ) -> Result<(), CaptureError> {
-        let pid = self.process.pid();
         progress.phase("copying memory", 0);
-        let (captured, torn) = self.copy(options)?;
+        self.walk(&self.copy(options)?, progress, sink)
+    }
+
+    /// Copy the process that asks ([`Target::open_itself`]), which nobody stops: the caller
+    /// holds the interpreter's lock, so that no object changes, and may let it go after.
+    /// Interpreters with a lock of their own run on.
+    pub fn copy_itself(&self) -> Result<Copied, CaptureError> {
+        let at_rest = self.at_rest(&self.process) == Rest::AtRest;
+        let captured = self.process.capture_itself(private_writable);
+        let captured = captured.map_err(|source| CaptureError::Copy { pid: self.process.pid(), source })?;
+        let captured = Captured { at_rest, ..captured };
+        Ok(Copied { torn: self.torn_pools(&captured), captured })
+    }
+
+    /// Walk a copy into the sink.
+    pub fn walk<S: Sink + ?Sized>(
+        &self,
+        copied: &Copied,
+        progress: &dyn Progress,
+        sink: &mut S,
+    ) -> Result<(), CaptureError> {
+        let pid = self.process.pid();
+        let captured = &copied.captured;
         let data = DataRanges::new(&modules(&self.process, &captured.mappings));
-        let facts = self.facts(&captured, torn);
-        let walked = walk::walk(&captured, &self.process, &self.runtime, &data, facts, sink, progress);
+        let facts = self.facts(captured, copied.torn);
+        let walked = walk::walk(captured, &self.process, &self.runtime, &data, facts, sink, progress);
         walked.map_err(|e| match e {
             WalkError::Misfit(why) => CaptureError::Misfit { pid, why },
             WalkError::Io(e) => CaptureError::Io(e),
@@ -101,7 +138,7 @@ impl Target {
     }
 
     /// A copy with nobody inside the collector or the allocator, if that can be had.
-    fn copy(&self, options: &Options) -> Result<(Captured, u64), CaptureError> {
+    fn copy(&self, options: &Options) -> Result<Copied, CaptureError> {
         let pid = self.process.pid();
         let plan = Plan { try_times: options.tries.max(1), ..Plan::default() };
         let (mut paused, mut stops, mut left) = (Duration::ZERO, 0, COPIES);
@@ -114,7 +151,7 @@ impl Target {
             left -= 1;
             if left == 0 || (torn == 0 && self.lists_are_linked(&captured)) {
                 (captured.paused, captured.stops) = (paused, stops);
-                return Ok((captured, torn));
+                return Ok(Copied { captured, torn });
             }
         }
     }

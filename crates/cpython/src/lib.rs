@@ -25,6 +25,6 @@ mod text;
 mod visit;
 mod walk;
 
-pub use capture::{CaptureError, Options, Target};
+pub use capture::{CaptureError, Copied, Options, Target};
 pub use locate::{OpenError, Runtime};
 pub use select::supported;

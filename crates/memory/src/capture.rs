@@ -317,12 +317,12 @@ impl<'a> Session<'a> {
     }
 }
 
-fn length(runs: &[Range]) -> u64 {
+pub(crate) fn length(runs: &[Range]) -> u64 {
     runs.iter().map(|r| r.1 - r.0).sum()
 }
 
 /// Memory that can be had without hurting anybody (proc(5), `MemAvailable`).
-fn available_memory() -> Option<u64> {
+pub(crate) fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)

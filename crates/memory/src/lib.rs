@@ -10,6 +10,7 @@ mod fault;
 mod image;
 mod mapping;
 mod module;
+mod own;
 mod process;
 mod resident;
 mod signals;

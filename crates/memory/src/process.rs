@@ -47,6 +47,13 @@ impl Process {
         Ok(process)
     }
 
+    /// The process of the calling thread: nothing can refuse it, and who traces it does
+    /// not matter.
+    pub(crate) fn by_thread(pid: i32, tid: i32) -> Result<Process, AttachError> {
+        let (_, _, start_time) = stat(&proc(pid)).ok_or(AttachError::Gone { pid })?;
+        Ok(Process { pid, door: tid, start_time })
+    }
+
     /// Its number.
     pub fn pid(&self) -> i32 {
         self.pid
