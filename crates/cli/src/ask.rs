@@ -174,7 +174,7 @@ fn ask(source: &Source, query: Query, wishes: &Wishes, common: &Common, out: &mu
 }
 
 /// A question about nothing is answered with what there is.
-fn check_named(snapshot: &Snapshot, what: &str) -> Result<(), Failure> {
+pub fn check_named(snapshot: &Snapshot, what: &str) -> Result<(), Failure> {
     let Selected::Nothing(near) = select(snapshot, what) else { return Ok(()) };
     let names: Vec<&str> = near.iter().map(|&t| naming::type_name(snapshot, t)).collect();
     let advice = match names.is_empty() {

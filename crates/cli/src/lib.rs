@@ -20,7 +20,12 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use crate::args::{Arguments, Command};
-use crate::failure::{Exit, Failure};
+
+// For the Python module, which has the same questions and says the same sentences.
+pub use ask::check_named;
+pub use diff::check as check_pair;
+pub use failure::{Exit, Failure};
+pub use source::capture;
 
 /// This version, as it is written into snapshots.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,62 @@
+//! The extension module `undying._undying`: heaps as Python objects, and questions to
+//! them.  It holds no algorithm and no layout; python/undying gives answers their form.
+//!
+//! What is asked of one's own process is done by functions of this module, which have
+//! no frame and keep their parts out of the heap that is looked at.
+
+mod error;
+mod html;
+mod interrupts;
+mod keeping;
+mod own;
+mod refs;
+mod snapshot;
+mod told;
+mod wanted;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _undying {
+    use std::path::PathBuf;
+
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::error::Error;
+    #[pymodule_export]
+    use crate::snapshot::Snapshot;
+    #[pymodule_export]
+    use crate::told::Told;
+    #[pymodule_export]
+    use crate::wanted::Where;
+
+    use crate::wanted;
+
+    /// This version.
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = undying_cli::VERSION;
+
+    /// The heap of this process as it is now, or of another one.
+    #[pyfunction]
+    #[pyo3(signature = (pid=None))]
+    fn snapshot(py: Python<'_>, pid: Option<i32>) -> PyResult<Snapshot> {
+        match pid {
+            Some(pid) if u32::try_from(pid) != Ok(std::process::id()) => Snapshot::of_other(py, pid),
+            _ => Snapshot::of_itself(py),
+        }
+    }
+
+    /// A snapshot that was saved.
+    #[pyfunction]
+    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Snapshot> {
+        Snapshot::read(py, path)
+    }
+
+    /// What to ask about, without holding it.
+    #[pyfunction]
+    fn locate(what: &Bound<'_, PyAny>) -> PyResult<Where> {
+        wanted::locate(what)
+    }
+}

@@ -1,0 +1,156 @@
+"""Answers as Python objects.  Their content is the JSON that the command line prints with
+--format json; it becomes Python objects only when it is looked at.
+"""
+
+import json
+import shutil
+import sys
+
+
+class Row(dict):
+    """A dict whose keys are attributes too: `row.type` is `row["type"]`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __dir__(self):
+        return [*super().__dir__(), *(key for key in self if key.isidentifier())]
+
+
+class Answer:
+    """What a question came to: its `repr` is the report, `data` what the report is made of.
+
+    It is a sequence of its rows: the suspects of a report, the chains of a why.
+    """
+
+    __slots__ = ("_told", "_data")
+
+    # Which list of the data are the rows.
+    _rows = ""
+
+    def __init__(self, told):
+        self._told = told
+        self._data = None
+
+    @property
+    def data(self):
+        """All of it, as `undying COMMAND --format json` prints it."""
+        if self._data is None:
+            self._data = json.loads(self._told.json(), object_hook=Row)
+        return self._data
+
+    @property
+    def rows(self):
+        return self.data[self._rows]
+
+    def text(self, width=100):
+        """The report as text of so many columns."""
+        return self._told.text(width=width)
+
+    def to_json(self):
+        return self._told.json()
+
+    def to_arrow(self):
+        """The rows as a pyarrow.Table (needs pyarrow)."""
+        import pyarrow
+
+        return pyarrow.Table.from_pylist([dict(row) for row in self.rows])
+
+    def to_pandas(self):
+        """The rows as a pandas.DataFrame (needs pandas)."""
+        import pandas
+
+        return pandas.DataFrame.from_records([dict(row) for row in self.rows])
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def __getattr__(self, name):
+        # data's own names: `report.ledgers`, `top.shallow_bytes`
+        if not name.startswith("_"):
+            try:
+                return self.data[name]
+            except KeyError:
+                pass
+        raise AttributeError("%r has no %r" % (type(self).__name__, name))
+
+    def __dir__(self):
+        return [*super().__dir__(), *self.data]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def __getitem__(self, index):
+        return self.rows[index]
+
+    def __bool__(self):
+        return bool(self.rows)
+
+    def __repr__(self):
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        width = shutil.get_terminal_size((100, 24)).columns
+        return self._told.text(width=width, unicode=encoding.lower().startswith("utf"))
+
+    def _repr_html_(self):
+        return self._told.html()
+
+    def __reduce__(self):
+        raise TypeError("an answer cannot be pickled; pickle its data, or to_json()")
+
+
+class Report(Answer):
+    """What stands out in one heap; its rows are the suspects, the first to look at first."""
+
+    __slots__ = ()
+    _rows = "suspects"
+
+
+class Diff(Answer):
+    """What grew between snapshots; its rows are the suspects."""
+
+    __slots__ = ()
+    _rows = "suspects"
+
+
+class Why(Answer):
+    """Who keeps objects alive; its rows are the distinct chains from roots, counted."""
+
+    __slots__ = ()
+    _rows = "chains"
+
+
+class Cycles(Answer):
+    """Reference cycles; its rows are their shapes, garbage first."""
+
+    __slots__ = ()
+    _rows = "cycles"
+
+    @property
+    def garbage(self):
+        """The shapes that only the collector can free."""
+        return [shape for shape in self.rows if shape.state == "garbage"]
+
+
+class Top(Answer):
+    """The biggest; its rows are classes, or by dominator the objects that retain most."""
+
+    __slots__ = ()
+
+    @property
+    def rows(self):
+        return self.data["retainers"] if "retainers" in self.data else self.data["types"]
+
+
+class Refs(Answer):
+    """Who refers to one object; its rows are the references."""
+
+    __slots__ = ()
+    _rows = "references"
