@@ -41,8 +41,28 @@ pub struct DiffAnswer {
 pub struct History {
     intervals: Vec<Interval>,
     /// By holder and class.
-    gains: FxHashMap<(String, String), Vec<i64>>,
-    garbage: FxHashMap<String, Vec<i64>>,
+    gains: FxHashMap<(String, String), Gained>,
+    garbage: FxHashMap<String, Gained>,
+}
+
+/// What came of one class, so far.
+#[derive(Clone, Debug, Default)]
+struct Gained {
+    /// Objects more, by interval.
+    counts: Vec<i64>,
+    /// Their own sizes, all intervals together, and with all that came with them.
+    bytes: i64,
+    retained: i64,
+}
+
+impl Gained {
+    /// Puts an interval's gains to it; what did not grow in an earlier one has zeros there.
+    fn add(&mut self, interval: usize, count: i64, bytes: i64, retained: i64) {
+        self.counts.resize(self.counts.len().max(interval + 1), 0);
+        self.counts[interval] += count;
+        self.bytes += bytes;
+        self.retained += retained;
+    }
 }
 
 impl History {
@@ -64,9 +84,7 @@ impl History {
                 // by itself, and by its words: told as one of several it may be known by these
                 for key in [&g.key, &g.shape].into_iter().take(if g.key == g.shape { 1 } else { 2 }) {
                     let row = self.gains.entry((key.clone(), class.name.clone())).or_default();
-                    // what did not grow in an earlier interval has zeros there
-                    row.resize(row.len().max(before + 1), 0);
-                    row[before] += class.count;
+                    row.add(before, class.count, class.bytes, g.bytes);
                 }
             }
         }
@@ -76,12 +94,13 @@ impl History {
             match told.iter_mut().find(|(other, _)| same(other)) {
                 // two holders that read the same are one row
                 Some((other, _)) => other.join(&g),
-                None => {
-                    let key = (g.key.clone(), g.class.name.clone());
-                    let course = self.gains.get(&key).cloned().unwrap_or_default();
-                    told.push((g, course));
-                }
+                None => told.push((g, Vec::new())),
             }
+        }
+        for (g, course) in &mut told {
+            let key = (g.key.clone(), g.class.name.clone());
+            let all = self.gains.get(&key).cloned().unwrap_or_default();
+            (*course, g.class.bytes, g.bytes) = (all.counts, all.bytes, all.retained);
         }
         told
     }
@@ -164,12 +183,13 @@ fn garbage(
         let class = suspects::class_name(after, suspect.type_id);
         let net = suspect.count as i64 - went.get(class).copied().unwrap_or(0);
         let row = history.garbage.entry(suspect.path_text.clone()).or_default();
-        row.resize(at, 0);
-        row.push(net);
-        if let Some(confidence) = suspects::garbage::grown(&after.facts, row, suspect.confidence) {
+        let bytes = |n: Option<u64>| n.unwrap_or(0) as i64;
+        row.add(at, net, suspect.shallow_bytes as i64, bytes(suspect.retained_bytes));
+        if let Some(confidence) = suspects::garbage::grown(&after.facts, &row.counts, suspect.confidence) {
             suspect.confidence = confidence;
-            suspect.why = format!("{}; {}", suspects::evidence::told(row), suspect.why);
-            suspect.count = net.max(0) as u64;
+            suspect.why = format!("{}; {}", suspects::evidence::told(&row.counts), suspect.why);
+            suspect.count = row.counts.iter().sum::<i64>().max(0) as u64;
+            (suspect.shallow_bytes, suspect.retained_bytes) = (row.bytes as u64, Some(row.retained as u64));
             judged.push(suspect);
         }
     }

@@ -24,6 +24,8 @@ const OWN_ACCOUNT: i64 = 8;
 const FEWEST: i64 = 5;
 /// So many objects that hang on each other are a chain.
 const CHAIN: u64 = 8;
+/// A way of more steps than this is not read by anyone.
+const SAID: usize = 24;
 /// A chain longer than this is told by its first link.
 const LONGEST: u32 = 1_000_000;
 /// So many gains are told.
@@ -337,6 +339,7 @@ fn net(
             depth: tally.depth,
             example: if chained && tally.reach < LONGEST { tally.last } else { tally.example },
             chained,
+            first: tally.example,
             classes: after.graph.flags(NodeId(tally.example)).has(Flags::CLASS),
         });
     }
@@ -345,8 +348,8 @@ fn net(
         if let Some(gains) = rows.get_mut(&account) {
             let (name, origin) = names.rows[class as usize].clone();
             let (count, bytes) = (-(tally.count as i64), -(tally.bytes as i64));
-            let (through, depth, example, chained, classes) = (0, tally.depth, 0, false, false);
-            gains.push(Gain { class, name, origin, count, bytes, through, depth, example, chained, classes });
+            let (through, depth, example, first, chained, classes) = (0, tally.depth, 0, 0, false, false);
+            gains.push(Gain { class, name, origin, count, bytes, through, depth, example, first, chained, classes });
         }
     }
     let grew = |gains: &[Gain]| gains.iter().any(|g| g.count >= FEWEST);
@@ -371,8 +374,15 @@ fn describe(
     let Account { holder, holders, net: entries_gained, before: entries_before, lost, new } = account;
     let class = telling::telling(&gains, entries_gained)?.clone();
     let graph = &after.graph;
-    let way = claims.way_to(later, NodeId(class.example));
-    let way = shapes::steps(after, forest, holder, &way, NodeId(class.example))?;
+    let way = |n: NodeId| shapes::steps(after, forest, holder, &claims.way_to(later, n), n);
+    let mut way_down = way(NodeId(class.example))?;
+    if class.chained && way_down.steps.len() > SAID {
+        // links of several steps do not fold: the first link says as much
+        way_down = way(NodeId(class.first))?;
+    }
+    let way = way_down;
+    let example = way.steps.last().map_or(class.example, |s| s.node.0);
+    let class = Gain { example, ..class };
     let entries = match holder {
         Holder::Object(_) if way.space => None,
         // a dictionary's keys come with its values

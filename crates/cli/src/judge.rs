@@ -27,7 +27,7 @@ pub struct Judging {
     #[arg(long, value_name = "PATTERN")]
     pub ignore: Vec<String>,
     /// Leave out suspects that FILE lists; written when it is not there yet, later only
-    /// ever shortened by what was cured
+    /// ever shortened by what was cured; one file for each command
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 }
@@ -88,12 +88,13 @@ impl Judging {
     /// Takes out what is not to be told, and numbers the rest anew.
     pub fn sift(&self, suspects: &mut Vec<Suspect>) -> Result<Sifted, Failure> {
         let mut sifted = Sifted::default();
-        let all = suspects.len();
-        suspects.retain(|s| !self.ignore.iter().any(|p| names(p, s)));
-        sifted.ignored = all - suspects.len();
+        // first, so that what --ignore hides does not look cured
         if let Some(file) = &self.baseline {
             hold_against(file, suspects, &mut sifted)?;
         }
+        let all = suspects.len();
+        suspects.retain(|s| !self.ignore.iter().any(|p| names(p, s)));
+        sifted.ignored = all - suspects.len();
         for (suspect, rank) in suspects.iter_mut().zip(1..) {
             suspect.rank = rank;
         }

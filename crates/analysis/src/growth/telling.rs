@@ -22,6 +22,8 @@ pub struct Gain {
     pub depth: u32,
     /// One of them, by number in the later heap.
     pub example: u32,
+    /// The nearest, by number in the later heap.
+    pub first: u32,
     /// They hang on each other, one after the other, not side by side on the holder;
     /// `example` is then the last.
     pub chained: bool,
@@ -29,8 +31,8 @@ pub struct Gain {
     pub classes: bool,
 }
 
-/// A class further down is named when nearly all came with its instances: four fifths,
-/// the share at which Eclipse MAT, too, goes down to the next.
+/// A class is named when nearly all came with its instances: four fifths, the share at
+/// which Eclipse MAT, too, goes down to the next.
 const NEARLY_ALL: f64 = 0.8;
 
 /// One in so many of what came most often is rare.
@@ -40,7 +42,7 @@ impl Gain {
     /// Whether the class is the language's own, of which a heap is full: it says nothing
     /// by its number.
     pub fn is_plain(&self) -> bool {
-        tier(self) >= 3
+        tier(self) >= 4
     }
 
     /// Whether its objects hold nothing.
@@ -66,14 +68,15 @@ fn tier(gain: &Gain) -> u8 {
         "_io.FileIO",
     ];
     match gain.origin {
-        Origin::Program | Origin::Library => 0,
-        Origin::Stdlib => 1,
-        Origin::Builtin if gain.classes => 0,
-        Origin::Builtin if ACTING.contains(&gain.name.as_str()) => 2,
+        _ if gain.classes => 0,
+        Origin::Program => 0,
+        Origin::Library => 1,
+        Origin::Stdlib => 2,
+        Origin::Builtin if ACTING.contains(&gain.name.as_str()) => 3,
         // a builtin of a module: `collections.deque`, `functools.partial`
-        Origin::Builtin if gain.name.contains('.') => 3,
-        Origin::Builtin if gain.name.ends_with("Error") || gain.name.ends_with("Exception") => 2,
-        Origin::Builtin => 4,
+        Origin::Builtin if gain.name.contains('.') => 4,
+        Origin::Builtin if gain.name.ends_with("Error") || gain.name.ends_with("Exception") => 3,
+        Origin::Builtin => 5,
     }
 }
 
@@ -86,15 +89,13 @@ pub fn telling(gains: &[Gain], entries: i64) -> Option<&Gain> {
     let all = gains.iter().map(|g| g.through).max().unwrap_or(0).max(1) as f64;
     let heavy = |g: &&&Gain| g.through as f64 >= NEARLY_ALL * all;
     let of = |t: u8| often.iter().filter(move |g| tier(g) == t);
-    // of the program's and of libraries' the deepest through which nearly all came: wrappers
-    // wrap; of the standard library's the topmost: its parts are made of parts.  Else the
-    // one through which most came
+    // the first of the program's classes on the way down through which nearly all came, else of
+    // a library's, else of the standard library's; else the one through which most came
     let topmost = |t: u8| of(t).filter(heavy).min_by_key(|g| (g.depth, std::cmp::Reverse(g.through)));
-    let deepest = |t: u8| of(t).filter(heavy).max_by_key(|g| (g.depth, g.through));
     let most = |t: u8| of(t).max_by_key(|g| (g.through, std::cmp::Reverse(g.depth)));
     let nearest = || often.iter().min_by_key(|g| (g.depth, std::cmp::Reverse(g.bytes)));
-    let found = deepest(0).or_else(|| topmost(1)).or_else(|| most(0)).or_else(|| most(1));
-    found.or_else(|| deepest(2)).or_else(|| most(2)).or_else(|| most(3)).or_else(nearest).copied()
+    let heavy = (0..=2).find_map(topmost).or_else(|| (0..=2).find_map(most));
+    heavy.or_else(|| topmost(3)).or_else(|| most(3)).or_else(|| most(4)).or_else(nearest).copied()
 }
 
 #[cfg(test)]
@@ -102,8 +103,8 @@ mod tests {
     use super::*;
 
     fn gain(name: &str, origin: Origin, count: i64, through: u64, depth: u32) -> Gain {
-        let (class, bytes, example, chained, classes) = (depth, count * 64, 0, false, false);
-        Gain { class, name: name.into(), origin, count, bytes, through, depth, example, chained, classes }
+        let (class, bytes, example, first, chained, classes) = (depth, count * 64, 0, 0, false, false);
+        Gain { class, name: name.into(), origin, count, bytes, through, depth, example, first, chained, classes }
     }
 
     fn named(gains: &[Gain], entries: i64) -> &str {
@@ -111,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn of_wrappers_the_innermost_that_nearly_all_came_through() {
+    fn the_first_class_that_nearly_all_came_through() {
         let gains = [
             gain("tuple", Origin::Builtin, 200, 90_000, 1),
-            gain("lib.Wrapper", Origin::Library, 200, 88_000, 2),
-            gain("lib.Session", Origin::Library, 200, 80_000, 4),
-            gain("lib.Binding", Origin::Library, 4000, 20_000, 6),
+            gain("lib.Frame", Origin::Library, 200, 88_000, 2),
+            gain("lib.Manager", Origin::Library, 200, 80_000, 3),
+            gain("lib.Column", Origin::Library, 4000, 20_000, 6),
         ];
-        assert_eq!(named(&gains, 200), "lib.Session");
+        assert_eq!(named(&gains, 200), "lib.Frame");
     }
 
     #[test]
