@@ -4,6 +4,7 @@
 
 mod cycles;
 mod diff;
+mod heap;
 mod letters;
 mod retainers;
 mod suspects;
@@ -17,6 +18,7 @@ use undying_report::{Block, Column, Fact, Report, Table, Tone, bytes, count, sec
 use crate::{Answer, Query};
 
 pub use diff::{DiffTold, diff_told, render_diff};
+pub use heap::HeapTold;
 pub use told::{Told, told};
 
 /// How much is shown.

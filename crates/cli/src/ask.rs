@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use undying_analysis::render::{Limits, Told, render, told};
+use undying_analysis::render::{HeapTold, Limits, Told, render, told};
 use undying_analysis::{Answer, Intermediates, Query, Selected, TopBy, answer, naming, select, survival};
 use undying_graph::{Progress, Snapshot};
 use undying_report::{Style, Tone};
@@ -32,25 +32,11 @@ struct Envelope<'a> {
     schema: u32,
     command: &'static str,
     python: &'a str,
-    snapshots: [Origin<'a>; 1],
+    snapshots: [HeapTold; 1],
     #[serde(flatten)]
     told: Told,
     #[serde(flatten)]
     sifted: Option<&'a Sifted>,
-}
-
-/// Where a heap came from.
-#[derive(Serialize)]
-struct Origin<'a> {
-    /// The directory, or null for a running process.
-    path: Option<&'a str>,
-    pid: i64,
-    program: &'a str,
-    captured_at: f64,
-    paused_seconds: f64,
-    at_rest: bool,
-    objects: usize,
-    defects: &'a undying_graph::Defects,
 }
 
 impl<'a> Asked<'a> {
@@ -100,16 +86,7 @@ impl<'a> Asked<'a> {
                 _ => "top",
             },
             python: &facts.python,
-            snapshots: [Origin {
-                path: saved,
-                pid: facts.pid,
-                program: &facts.program,
-                captured_at: facts.captured_at,
-                paused_seconds: facts.paused_seconds,
-                at_rest: facts.at_rest,
-                objects: self.snapshot.graph.len(),
-                defects: &facts.defects,
-            }],
+            snapshots: [HeapTold::of(self.snapshot, saved.map(str::to_owned))],
             told: told(self.snapshot, &self.answer),
             sifted: self.sifted.as_ref(),
         }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use undying_analysis::render::{DiffTold, Limits, diff_told, render_diff};
+use undying_analysis::render::{DiffTold, HeapTold, Limits, diff_told, render_diff};
 use undying_analysis::{DiffAnswer, History, Intermediates, diff};
-use undying_graph::{Defects, Facts, Snapshot};
+use undying_graph::{Facts, Snapshot};
 use undying_snapshot::SCHEMA;
 
 use crate::args::{Common, Diff, Format};
@@ -21,53 +21,25 @@ struct Envelope<'a> {
     schema: u32,
     command: &'static str,
     python: &'a str,
-    snapshots: &'a [Origin],
+    snapshots: &'a [HeapTold],
     #[serde(flatten)]
     told: DiffTold,
     #[serde(flatten)]
     sifted: &'a Sifted,
 }
 
-/// Where a heap came from.
-#[derive(Serialize)]
-struct Origin {
-    path: String,
-    pid: i64,
-    program: String,
-    captured_at: f64,
-    paused_seconds: f64,
-    at_rest: bool,
-    objects: usize,
-    defects: Defects,
-}
-
-impl Origin {
-    fn of(dir: &Path, snapshot: &Snapshot) -> Origin {
-        let facts = snapshot.facts.clone();
-        Origin {
-            path: dir.display().to_string(),
-            pid: facts.pid,
-            program: facts.program,
-            captured_at: facts.captured_at,
-            paused_seconds: facts.paused_seconds,
-            at_rest: facts.at_rest,
-            objects: snapshot.graph.len(),
-            defects: facts.defects,
-        }
-    }
-}
-
 /// `undying diff`.  Gives whether `--fail-on` matched.
 pub fn diff_command(args: &Diff, common: &Common, out: &mut dyn Write) -> Result<bool, Failure> {
     let bars = Bars::new(common.quiet);
     let mut before = load(&args.snapshots[0], &bars)?;
-    let mut origins = vec![Origin::of(&args.snapshots[0], &before)];
+    let told = |dir: &Path, snapshot: &Snapshot| HeapTold::of(snapshot, Some(dir.display().to_string()));
+    let mut heaps = vec![told(&args.snapshots[0], &before)];
     let mut history = History::default();
     let mut answer: Option<DiffAnswer> = None;
     for dir in &args.snapshots[1..] {
         let after = load(dir, &bars)?;
         check(&before.facts, &after.facts, dir)?;
-        origins.push(Origin::of(dir, &after));
+        heaps.push(told(dir, &after));
         answer = Some(diff(&before, &after, &mut history, &mut Intermediates::default(), &bars)?);
         before = after;
     }
@@ -86,7 +58,7 @@ pub fn diff_command(args: &Diff, common: &Common, out: &mut dyn Write) -> Result
         Format::Json => {
             let python = &last.facts.python;
             let told = diff_told(&answer);
-            let (command, snapshots) = ("diff", &origins[..]);
+            let (command, snapshots) = ("diff", &heaps[..]);
             let envelope = Envelope { schema: SCHEMA, command, python, snapshots, told, sifted: &sifted };
             serde_json::to_writer_pretty(&mut *out, &envelope)
                 .map_err(io::Error::from)
