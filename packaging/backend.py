@@ -37,12 +37,12 @@ def build_command():
     """The executable, from the same target directory as the module: what the two share is
     compiled once."""
     cargo = os.environ.get("CARGO", "cargo")
-    words = [cargo, "build", "--release", "--locked", "--package", "undying-cli", "--bin", "undying"]
-    subprocess.run(words, cwd=ROOT, check=True)
+    words = ["build", "--release", "--locked", "--package", "undying-python", "--features", "command"]
+    subprocess.run([cargo, *words, "--bin", "undying-command"], cwd=ROOT, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     command = SCRIPTS / "undying"
     # another file under the same name: one that runs is not written to
     command.unlink(missing_ok=True)
-    shutil.copy2(ROOT / target / "release" / "undying", command)
+    shutil.copy2(ROOT / target / "release" / "undying-command", command)
     if shutil.which("strip"):
         subprocess.run(["strip", "--strip-debug", str(command)], check=True)

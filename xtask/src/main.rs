@@ -4,6 +4,7 @@ mod check;
 mod ci;
 mod layouts;
 mod test;
+mod wheel;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,8 @@ enum Task {
     Test(test::Arguments),
     /// Renew the golden reports and what docs/rules quotes, to be read in review
     Golden,
+    /// Build the Python wheel and test it on each interpreter
+    Wheel,
 }
 
 fn main() -> Result<()> {
@@ -40,5 +43,6 @@ fn main() -> Result<()> {
         Task::Ci => ci::run(root),
         Task::Test(arguments) => test::run(root, &arguments),
         Task::Golden => test::golden(root),
+        Task::Wheel => wheel::run(root),
     }
 }

@@ -69,12 +69,12 @@ fn cargo(root: &Path, words: &[String], variables: &[(&str, &std::ffi::OsStr)]) 
     Ok(())
 }
 
-fn target_directory(root: &Path) -> PathBuf {
+pub fn target_directory(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 /// One interpreter for each version from 3.8 to 3.13: pyenv's, else the PATH's.
-fn pythons() -> BTreeMap<(u32, u32), PathBuf> {
+pub fn pythons() -> BTreeMap<(u32, u32), PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let pyenv = std::env::var_os("PYENV_ROOT").map_or(home.join(".pyenv"), PathBuf::from);
     let built = fs::read_dir(pyenv.join("versions")).into_iter().flatten().flatten();
@@ -120,7 +120,7 @@ fn set_up(python: &Path, environment: &Path, wanted: &[PathBuf]) -> Result<()> {
     fs::write(&stamp, asked).context("cannot write into the environment")
 }
 
-fn silently(command: &mut Command) -> Result<()> {
+pub fn silently(command: &mut Command) -> Result<()> {
     let out = command.output().context("cannot be run")?;
     if !out.status.success() {
         let words = String::from_utf8_lossy(&out.stderr);
