@@ -13,7 +13,9 @@
 No code of the objects runs, nothing is collected, no value is read.
 """
 
-from undying import _answers, _undying
+from typing import Any
+
+from undying import _undying
 from undying._answers import Answer, Cycles, Diff, Refs, Report, Row, Top, Why
 from undying._undying import Error, Snapshot, __version__, open, snapshot
 
@@ -37,7 +39,7 @@ __all__ = [
 ]
 
 
-def why(what, *, limit=20):
+def why(what: Any, *, limit: int = 20) -> Why:
     """Who keeps it alive, in this process, now.
 
     `what` is any object; a class stands for its instances, a str is a class's name, an
@@ -50,13 +52,13 @@ def why(what, *, limit=20):
     return snapshot().why(where, limit=limit)
 
 
-def refs(what, *, limit=20):
+def refs(what: Any, *, limit: int = 20) -> Refs:
     """Who refers to this object, in this process, now, each way with its name."""
     where = _undying.locate(what)
     what = _undying.locate("")
     return snapshot().refs(where, limit=limit)
 
 
-def cycles(*, limit=20):
+def cycles(*, limit: int = 20) -> Cycles:
     """The reference cycles of this process, now, by shape."""
     return snapshot().cycles(limit=limit)

@@ -4,9 +4,10 @@ import os
 import shutil
 import sys
 import sysconfig
+from typing import Optional
 
 
-def find():
+def find() -> Optional[str]:
     """Beside this interpreter, where the module was installed for one user, on the PATH."""
     places = [sysconfig.get_path("scripts")]
     schemes = sysconfig.get_scheme_names()
@@ -18,7 +19,7 @@ def find():
     return shutil.which("undying")
 
 
-def main():
+def main() -> None:
     command = find()
     if command is None:
         sys.exit("undying: the command undying was not installed with the module; install it with pip")

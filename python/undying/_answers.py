@@ -2,23 +2,32 @@
 --format json; it becomes Python objects only when it is looked at.
 """
 
+from __future__ import annotations
+
 import json
 import shutil
 import sys
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+    from undying._undying import Told
 
 
-class Row(dict):
+class Row(Dict[str, Any]):
     """A dict whose keys are attributes too: `row.type` is `row["type"]`."""
 
     __slots__ = ()
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
             raise AttributeError(name) from None
 
-    def __dir__(self):
+    def __dir__(self) -> List[str]:
         return [*super().__dir__(), *(key for key in self if key.isidentifier())]
 
 
@@ -31,46 +40,49 @@ class Answer:
     __slots__ = ("_told", "_data")
 
     # Which list of the data are the rows.
-    _rows = ""
+    _rows: str = ""
 
-    def __init__(self, told):
+    def __init__(self, told: Told) -> None:
         self._told = told
-        self._data = None
+        self._data: Any = None
 
     @property
-    def data(self):
+    def data(self) -> Row:
         """All of it, as `undying COMMAND --format json` prints it."""
         if self._data is None:
             self._data = json.loads(self._told.json(), object_hook=Row)
-        return self._data
+        data: Row = self._data
+        return data
 
     @property
-    def rows(self):
-        return self.data[self._rows]
+    def rows(self) -> List[Row]:
+        rows: List[Row] = self.data[self._rows]
+        return rows
 
-    def text(self, width=100):
+    def text(self, width: int = 100) -> str:
         """The report as text of so many columns."""
         return self._told.text(width=width)
 
-    def to_json(self):
+    def to_json(self) -> str:
         return self._told.json()
 
-    def to_arrow(self):
+    def to_arrow(self) -> pyarrow.Table:
         """The rows as a pyarrow.Table (needs pyarrow)."""
         import pyarrow
 
         return pyarrow.Table.from_pylist([dict(row) for row in self.rows])
 
-    def to_pandas(self):
+    def to_pandas(self) -> pandas.DataFrame:
         """The rows as a pandas.DataFrame (needs pandas)."""
         import pandas
 
-        return pandas.DataFrame.from_records([dict(row) for row in self.rows])
+        table: pandas.DataFrame = pandas.DataFrame.from_records([dict(row) for row in self.rows])
+        return table
 
-    def __arrow_c_stream__(self, requested_schema=None):
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         # data's own names: `report.ledgers`, `top.shallow_bytes`
         if not name.startswith("_"):
             try:
@@ -79,30 +91,30 @@ class Answer:
                 pass
         raise AttributeError("%r has no %r" % (type(self).__name__, name))
 
-    def __dir__(self):
+    def __dir__(self) -> List[str]:
         return [*super().__dir__(), *self.data]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Row:
         return self.rows[index]
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.rows)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         width = shutil.get_terminal_size((100, 24)).columns
         return self._told.text(width=width, unicode=encoding.lower().startswith("utf"))
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return self._told.html()
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         raise TypeError("an answer cannot be pickled; pickle its data, or to_json()")
 
 
@@ -134,7 +146,7 @@ class Cycles(Answer):
     _rows = "cycles"
 
     @property
-    def garbage(self):
+    def garbage(self) -> List[Row]:
         """The shapes that only the collector can free."""
         return [shape for shape in self.rows if shape.state == "garbage"]
 
@@ -145,8 +157,9 @@ class Top(Answer):
     __slots__ = ()
 
     @property
-    def rows(self):
-        return self.data["retainers"] if "retainers" in self.data else self.data["types"]
+    def rows(self) -> List[Row]:
+        rows: List[Row] = self.data["retainers"] if "retainers" in self.data else self.data["types"]
+        return rows
 
 
 class Refs(Answer):

@@ -5,7 +5,6 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, TryLockError};
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde::Serialize;
 use undying_analysis::paths::MergedChain;
@@ -269,11 +268,6 @@ impl Snapshot {
     #[getter]
     fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
-    }
-
-    /// The circumstances of the capture as JSON text.
-    fn _facts(&self) -> PyResult<String> {
-        serde_json::to_string(&self.0.snapshot.facts).map_err(|e| PyRuntimeError::new_err(e.to_string()))
     }
 
     fn __repr__(&self) -> String {
