@@ -5,6 +5,8 @@ from typing import Any, Iterable, Literal, Optional, Union, final
 
 from undying._answers import Cycles, Diff, Refs, Report, Top, Why
 
+__all__ = ["Error", "Snapshot", "Told", "Where", "__version__", "locate", "open", "snapshot"]
+
 __version__: str
 
 class Error(Exception):

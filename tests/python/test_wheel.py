@@ -2,6 +2,7 @@
 environment of each interpreter: python -m unittest discover tests/python
 """
 
+import collections
 import gc
 import importlib.metadata
 import os
@@ -11,6 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+import types
 import unittest
 import weakref
 
@@ -103,6 +105,16 @@ class Garbage(WithoutCollector):
         held = [Slotted() for _ in range(1234)]
         rows = {row.type: row.count for row in undying.snapshot().top().types}
         self.assertEqual(rows[HERE + ".Slotted"], len(held))
+
+
+    def test_the_collector_knows_no_more_and_no_less(self):
+        always_tracked = (types.FunctionType, types.ModuleType, types.GetSetDescriptorType, property, staticmethod)
+        objects = gc.get_objects()
+        known = collections.Counter(type(o).__name__ for o in objects if type(o) in always_tracked)
+        del objects
+        rows = {row.type: row.count for row in undying.snapshot().top().types}
+        self.assertEqual({name: rows.get(name) for name in known}, dict(known))
+        self.assertGreater(known["function"], 1000)
 
 
 class Why(WithoutCollector):
