@@ -11,13 +11,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("graph", &[]),
     ("report", &[]),
-    ("cpython", &["memory", "graph"]),
+    ("lives", &[]),
+    ("cpython", &["memory", "graph", "lives"]),
     ("native", &["memory", "graph"]),
     ("snapshot", &["graph"]),
     ("export", &["graph"]),
     ("analysis", &["graph", "report"]),
     ("cli", &["memory", "graph", "report", "cpython", "native", "snapshot", "export", "analysis"]),
-    ("python", &["memory", "graph", "report", "cpython", "native", "snapshot", "export", "analysis", "cli"]),
+    ("python", &["memory", "graph", "report", "cpython", "native", "snapshot", "export", "analysis", "cli", "lives"]),
 ];
 
 /// The only files in which unsafe code may stand.
