@@ -93,7 +93,8 @@ pub struct Table {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    /// Who called, or [`NONE`] at the outermost frame that was kept.
+    /// Who called; 0 at the outermost frame that was kept.  Place 0 is no frame at all, and
+    /// its parent is [`NONE`].
     pub parent: u32,
     /// The function: a row of the codes.
     pub code: u32,

@@ -5,3 +5,11 @@
 //! read from outside.
 
 pub mod format;
+
+mod index;
+mod ledger;
+mod rows;
+mod shadow;
+
+pub use ledger::{End, Ledger, Mode};
+pub use rows::Full;
