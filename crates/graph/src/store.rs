@@ -118,6 +118,12 @@ impl Graph {
         self.edge_range(n).map(|e| self.edge(e))
     }
 
+    /// The object whose reference this is: the reverse of [`Graph::edge_range`].
+    pub fn source(&self, number: usize) -> NodeId {
+        let after = self.first.partition_point(|&f| f as usize <= number);
+        NodeId(after.saturating_sub(1) as u32)
+    }
+
     /// Bare targets of all references, by edge number, for tight loops.
     #[inline]
     pub fn targets(&self) -> &[u32] {

@@ -81,8 +81,7 @@ impl Dominators {
         let others = graph.targets().iter().zip(graph.tags()).enumerate();
         let mut others = others.filter(|&(e, (&to, &tag))| to == target.0 && e != edge && is_strong(tag));
         let held = others.any(|(e, _)| {
-            let holder = graph.first_edges().partition_point(|&f| f as usize <= e);
-            let holder = NodeId(holder.saturating_sub(1) as u32);
+            let holder = graph.source(e);
             self.counts(holder, target) && !self.dominates(target, holder)
         });
         if held { Freed::default() } else { self.freed_at(self.place(target)) }

@@ -122,7 +122,7 @@ impl Claims {
         let mut at = n;
         while let Some(&e) = self.by.get(at.index()).filter(|&&e| e < ROOT) {
             edges.push(e as usize);
-            at = NodeId(graph.first_edges().partition_point(|&f| f <= e).saturating_sub(1) as u32);
+            at = graph.source(e as usize);
             // a holder; and never longer than there are claims
             if !self.has(at) || edges.len() > self.order.len() {
                 break;

@@ -84,7 +84,7 @@ pub(super) fn steps(
     let (root, edges) = match holder {
         Holder::Object(n) => way_to(graph, forest, n)?,
         Holder::Roots(kind) => {
-            let first = way.first().map_or(example, |&e| source(snapshot, e));
+            let first = way.first().map_or(example, |&e| graph.source(e));
             let label = snapshot.roots.iter().find(|r| r.kind == kind && r.node == first).map(|r| r.label);
             (Root { node: first, kind, label: label.unwrap_or(LabelId::NONE) }, Vec::new())
         }
@@ -110,12 +110,6 @@ pub(super) struct Way {
     /// The holder is the dictionary behind a module's or an instance's attributes: the
     /// step is then the attribute.
     pub space: bool,
-}
-
-/// The object whose reference this is.
-fn source(snapshot: &Snapshot, edge: usize) -> NodeId {
-    let first = snapshot.graph.first_edges();
-    NodeId(first.partition_point(|&f| f as usize <= edge).saturating_sub(1) as u32)
 }
 
 /// Leaves out what differs among many: positions and keys below the holder, and on the

@@ -50,7 +50,7 @@ impl Forest {
         match self.parent.get(n.index()).copied().unwrap_or(NOWHERE) {
             NOWHERE => Reached::No,
             ROOT => self.roots.get(&n.0).map_or(Reached::No, |&r| Reached::Root(r)),
-            e => Reached::By(source_of(graph, e), e as usize),
+            e => Reached::By(graph.source(e as usize), e as usize),
         }
     }
 
@@ -65,12 +65,6 @@ impl Forest {
     pub fn position(&self, n: NodeId) -> u32 {
         self.position.get(n.index()).copied().unwrap_or(u32::MAX)
     }
-}
-
-/// The object whose reference this is.
-fn source_of(graph: &Graph, edge: u32) -> NodeId {
-    let after = graph.first_edges().partition_point(|&f| f <= edge);
-    NodeId(after.saturating_sub(1) as u32)
 }
 
 /// Which roots tell a person more, best first; the second group is asked only
