@@ -41,13 +41,13 @@ pub struct Grown {
     /// References the holder has now; `None` where it is a module's or an instance's
     /// attributes.
     pub entries: Option<u64>,
-    /// References the holder has more than before.
+    /// References the holder has to new objects, less those it had to objects that went.
     pub entries_gained: i64,
-    /// References the holder had before.
+    /// References the holder had in the earlier heap.
     pub entries_before: u64,
-    /// Of them: lost since, and how many new ones there are.
+    /// Of them: to objects that went.
     pub entries_lost: u64,
-    /// New references.
+    /// References the holder has now to new objects.
     pub entries_new: u64,
     /// Objects that came with it, less those that went.
     pub objects: i64,
@@ -130,7 +130,8 @@ struct Account {
     holder: Holder,
     /// How many share it.
     holders: u64,
-    /// References more than before; those there before; to objects that went, to new ones.
+    /// References to new objects less those to objects that went; all there were before;
+    /// those to objects that went, and to new ones.
     net: i64,
     before: u64,
     lost: u64,
@@ -262,7 +263,7 @@ fn accounts(
 fn claim_new(later: &Side, forest: &Forest, accounts: &mut Accounts) -> Claims {
     let graph = &later.snapshot.graph;
     let mut claims = Claims::new(graph.len());
-    claim_in_order(&mut claims, later, accounts.order.iter().map(|&(n, a)| (n, a)), accounts);
+    claim_in_order(&mut claims, later, accounts.order.iter().copied(), accounts);
     let mut by_roots: FxHashMap<RootKind, Vec<NodeId>> = FxHashMap::default();
     for n in later.fresh.iter().filter(|&n| !claims.has(n)) {
         if let Reached::Root(root) = forest.reached(graph, n) {
@@ -375,12 +376,11 @@ fn describe(
     let class = telling::telling(&gains, entries_gained)?.clone();
     let graph = &after.graph;
     let way = |n: NodeId| shapes::steps(after, forest, holder, &claims.way_to(later, n), n);
-    let mut way_down = way(NodeId(class.example))?;
-    if class.chained && way_down.steps.len() > SAID {
+    let way = match way(NodeId(class.example))? {
         // links of several steps do not fold: the first link says as much
-        way_down = way(NodeId(class.first))?;
-    }
-    let way = way_down;
+        long if class.chained && long.steps.len() > SAID => way(NodeId(class.first))?,
+        way => way,
+    };
     let example = way.steps.last().map_or(class.example, |s| s.node.0);
     let class = Gain { example, ..class };
     let entries = match holder {

@@ -7,7 +7,8 @@ use undying_graph::{NodeId, Snapshot, TypeId};
 pub enum Selected {
     /// One object, by its address.
     Object(NodeId),
-    /// All instances of these classes (several may share a last name).
+    /// All instances of these classes (several may share a last name); where there is none,
+    /// the classes themselves.
     Instances(Vec<TypeId>, Vec<NodeId>),
     /// No object lies there and no class is called so; the nearest names that exist.
     Nothing(Vec<TypeId>),

@@ -148,3 +148,50 @@ fn a_third_heap_tells_a_leak_from_a_cache_that_is_full() {
     assert_eq!(confidence(&[20, 220, 225]), None);
     assert_eq!(confidence(&[220, 20]), None);
 }
+
+/// What grew from one heap to the other: the address of the holder, how many of the class
+/// came, how many references it gained.
+fn gains(before: &Snapshot, after: &Snapshot) -> Vec<(Option<u64>, String, i64, i64)> {
+    let same = survival(before, after, &Silent).unwrap();
+    let counts = refcounts(after, &Silent).unwrap();
+    let dead = garbage(after, &counts, &Silent).unwrap();
+    let forest = paths::forest(after, &counts, &Silent).unwrap();
+    let alive = |n| forest.reaches(n) && !dead.dead.contains(n);
+    let told = growth(before, after, &same, &forest, alive, &Silent).unwrap();
+    let holder = |holder| if let Holder::Object(n) = holder { Some(after.graph.address(n)) } else { None };
+    told.into_iter().map(|g| (holder(g.holder), g.class.name.clone(), g.class.count, g.entries_gained)).collect()
+}
+
+/// A dictionary, what it holds, and so many nodes in the last of that.
+fn nested(between: &[(u64, usize)], nodes: std::ops::Range<u64>) -> Snapshot {
+    let mut objects: Vec<Object> = vec![(0x1000, 1, Vec::new())];
+    for &(address, class) in between {
+        let at = objects.len();
+        objects[at - 1].2.push((at, 0));
+        objects.push((address, class, Vec::new()));
+    }
+    let last = objects.len() - 1;
+    for i in nodes {
+        let at = objects.len();
+        objects[last].2.push((at, 0));
+        objects.push((0x10_000 + 64 * i, 4, Vec::new()));
+    }
+    heap(&objects, &[0])
+}
+
+const LIST: (u64, usize) = (0x2000, 0);
+const NODE: (u64, usize) = (0x3000, 4);
+
+#[test]
+fn a_new_list_at_an_old_address_holds_nothing_by_itself() {
+    // the list belongs to a node that came: who holds the node accounts for all
+    let (before, after) = (nested(&[LIST], 0..3), nested(&[NODE, LIST], 10..30));
+    assert_eq!(gains(&before, &after), [(Some(0x1000), "app.Node".into(), 21, 1)]);
+}
+
+#[test]
+fn what_was_in_an_old_list_at_the_address_is_not_taken_from_the_gain() {
+    // the list of before went with its node
+    let (before, after) = (nested(&[NODE, LIST], 0..5), nested(&[LIST], 10..30));
+    assert_eq!(gains(&before, &after), [(Some(0x2000), "app.Node".into(), 20, 20)]);
+}

@@ -129,23 +129,24 @@ pub(super) fn blank(steps: &mut [Step], several: bool, holder: usize, names: boo
     }
 }
 
-/// The words of the way to a holder, keys and positions left out.
+/// The words of the way to a holder, positions left out and chains of any length alike.
+fn holder_words(snapshot: &Snapshot, mut steps: Vec<Step>, holder: usize) -> String {
+    for step in &mut steps {
+        (step.times, step.index) = (step.times.min(2), None);
+    }
+    naming::path_text(snapshot, steps.get(..=holder).unwrap_or(&steps))
+}
+
+/// The words of the way to a holder, keys left out, too.
 pub(super) fn words(snapshot: &Snapshot, grown: &Grown) -> String {
     let mut steps = grown.steps.clone();
     blank(&mut steps, true, grown.holder_step, false);
-    steps.iter_mut().for_each(|s| s.times = s.times.min(2));
-    naming::path_text(snapshot, steps.get(..=grown.holder_step).unwrap_or(&steps))
+    holder_words(snapshot, steps, grown.holder_step)
 }
 
 /// The words by which a holder is known again in the next interval.
 pub(super) fn key(snapshot: &Snapshot, grown: &Grown) -> String {
-    let mut steps = grown.steps.clone();
-    for step in &mut steps {
-        step.times = step.times.min(2);
-        step.index = None;
-    }
-    let holder = steps.get(..=grown.holder_step).unwrap_or(&steps);
-    let text = naming::path_text(snapshot, holder);
+    let text = holder_words(snapshot, grown.steps.clone(), grown.holder_step);
     match grown.holder {
         // the same container, wherever it hangs now
         Holder::Object(n) if grown.holders == 1 && grown.entries_gained >= super::OWN_ACCOUNT => {
