@@ -33,6 +33,7 @@ pub struct DiffAnswer {
     /// The intervals, oldest first.
     pub intervals: Vec<Interval>,
     /// Classes whose instances changed in the last interval, most bytes gained first.
+    #[serde(rename = "types")]
     pub classes: Vec<ClassChange>,
 }
 
@@ -180,7 +181,7 @@ fn garbage(
     let at = history.intervals.len() - 1;
     let mut judged = Vec::new();
     for mut suspect in found {
-        let class = suspects::class_name(after, suspect.type_id);
+        let class = crate::naming::type_name(after, suspect.type_id);
         let net = suspect.count as i64 - went.get(class).copied().unwrap_or(0);
         let row = history.garbage.entry(suspect.path_text.clone()).or_default();
         let bytes = |n: Option<u64>| n.unwrap_or(0) as i64;

@@ -17,7 +17,7 @@ use undying_report::{Block, Column, Fact, Report, Table, Tone, bytes, count, sec
 
 use crate::{Answer, Query};
 
-pub use diff::{DiffTold, diff_told, render_diff};
+pub use diff::render_diff;
 pub use heap::HeapTold;
 pub use told::{Told, told};
 

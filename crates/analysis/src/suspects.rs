@@ -106,11 +106,6 @@ pub fn path_steps(snapshot: &Snapshot, steps: &[Step]) -> Vec<PathStep> {
     steps.iter().map(word).collect()
 }
 
-/// A class's dotted name.
-pub(crate) fn class_name(snapshot: &Snapshot, class: TypeId) -> &str {
-    naming::type_name(snapshot, class)
-}
-
 impl Confidence {
     /// The name used in JSON.
     pub fn name(self) -> &'static str {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use undying_analysis::render::{DiffTold, HeapTold, Limits, diff_told, render_diff};
+use undying_analysis::render::{HeapTold, Limits, render_diff};
 use undying_analysis::{DiffAnswer, History, Intermediates, diff};
 use undying_graph::{Facts, Snapshot};
 use undying_snapshot::SCHEMA;
@@ -23,7 +23,7 @@ struct Envelope<'a> {
     python: &'a str,
     snapshots: &'a [HeapTold],
     #[serde(flatten)]
-    told: DiffTold,
+    answer: &'a DiffAnswer,
     #[serde(flatten)]
     sifted: &'a Sifted,
 }
@@ -57,9 +57,8 @@ pub fn diff_command(args: &Diff, common: &Common, out: &mut dyn Write) -> Result
         }
         Format::Json => {
             let python = &last.facts.python;
-            let told = diff_told(&answer);
             let (command, snapshots) = ("diff", &heaps[..]);
-            let envelope = Envelope { schema: SCHEMA, command, python, snapshots, told, sifted: &sifted };
+            let envelope = Envelope { schema: SCHEMA, command, python, snapshots, answer: &answer, sifted: &sifted };
             serde_json::to_writer_pretty(&mut *out, &envelope)
                 .map_err(io::Error::from)
                 .and_then(|()| out.write_all(b"\n"))

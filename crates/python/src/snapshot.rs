@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use pyo3::prelude::*;
 use serde::Serialize;
 use undying_analysis::paths::MergedChain;
-use undying_analysis::render::{Limits, diff_told, render, render_diff, told};
+use undying_analysis::render::{Limits, render, render_diff, told};
 use undying_analysis::suspects::Suspect;
 use undying_analysis::{Answer, History, Intermediates, Query, StepKind, TopBy, answer, diff};
 use undying_cli::{Failure, check_named, check_pair};
@@ -294,5 +294,5 @@ fn compare(before: &[Arc<Heap>], last: &Arc<Heap>, limits: Limits, progress: &In
     let first = heaps.first().and_then(|heap| heap.path.clone()).unwrap_or_default();
     let report = render_diff(&last.snapshot, &answer, &first, &[], limits);
     let all: Vec<_> = heaps.iter().map(|heap| (&heap.snapshot, heap.path.as_deref())).collect();
-    Told::of("diff", &all, &diff_told(&answer), report).map_err(not_json)
+    Told::of("diff", &all, &answer, report).map_err(not_json)
 }

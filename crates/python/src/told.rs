@@ -4,7 +4,8 @@
 
 use pyo3::prelude::*;
 use serde::Serialize;
-use undying_graph::{Defects, Snapshot};
+use undying_analysis::render::HeapTold;
+use undying_graph::Snapshot;
 use undying_report::{Report, Style};
 
 use crate::html;
@@ -25,22 +26,9 @@ struct Envelope<'a, T> {
     schema: u32,
     command: &'static str,
     python: &'a str,
-    snapshots: Vec<Origin<'a>>,
+    snapshots: Vec<HeapTold>,
     #[serde(flatten)]
     told: T,
-}
-
-/// Where a heap came from.
-#[derive(Serialize)]
-struct Origin<'a> {
-    path: Option<&'a str>,
-    pid: i64,
-    program: &'a str,
-    captured_at: f64,
-    paused_seconds: f64,
-    at_rest: bool,
-    objects: usize,
-    defects: &'a Defects,
 }
 
 impl Told {
@@ -56,27 +44,11 @@ impl Told {
             schema: undying_snapshot::SCHEMA,
             command,
             python: last.map_or("", |(s, _)| &s.facts.python),
-            snapshots: heaps.iter().map(|(s, path)| Origin::of(s, *path)).collect(),
+            snapshots: heaps.iter().map(|(s, path)| HeapTold::of(s, path.map(str::to_owned))).collect(),
             told,
         };
         let json = serde_json::to_string(&envelope)?;
         Ok(Told { json, report, target: last.and_then(|(_, path)| path.map(str::to_owned)) })
-    }
-}
-
-impl<'a> Origin<'a> {
-    fn of(snapshot: &'a Snapshot, path: Option<&'a str>) -> Origin<'a> {
-        let facts = &snapshot.facts;
-        Origin {
-            path,
-            pid: facts.pid,
-            program: &facts.program,
-            captured_at: facts.captured_at,
-            paused_seconds: facts.paused_seconds,
-            at_rest: facts.at_rest,
-            objects: snapshot.graph.len(),
-            defects: &facts.defects,
-        }
     }
 }
 

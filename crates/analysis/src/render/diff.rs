@@ -1,37 +1,12 @@
-//! `diff` for people and for programs: the suspects, the intervals, the classes that
-//! changed.
+//! `diff` for people: the suspects, the intervals, the classes that changed.  Programs get
+//! the answer as it is: its names are in it already.
 
-use serde::Serialize;
 use undying_graph::Snapshot;
 use undying_report::{Cell, Report, Tone, count};
 
 use super::suspects::{figures, render_one};
 use super::{Limits, circumstances, doubts, plural, table};
-use crate::suspects::Suspect;
-use crate::{ClassChange, DiffAnswer, Interval, Ledgers};
-
-/// The answer with names in it.  The fields are a promise.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct DiffTold {
-    /// Ranked.
-    pub suspects: Vec<Suspect>,
-    /// Of the last heap.
-    pub ledgers: Ledgers,
-    /// Oldest first.
-    pub intervals: Vec<Interval>,
-    /// Classes whose instances changed in the last interval.
-    pub types: Vec<ClassChange>,
-}
-
-/// For programs.
-pub fn diff_told(answer: &DiffAnswer) -> DiffTold {
-    DiffTold {
-        suspects: answer.suspects.clone(),
-        ledgers: answer.ledgers.clone(),
-        intervals: answer.intervals.clone(),
-        types: answer.classes.clone(),
-    }
-}
+use crate::{ClassChange, DiffAnswer};
 
 /// For people.  `first` is where the oldest heap is, `notes` are what was left out.
 pub fn render_diff(last: &Snapshot, answer: &DiffAnswer, first: &str, notes: &[String], limits: Limits) -> Report {

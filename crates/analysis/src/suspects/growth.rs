@@ -10,13 +10,11 @@ use crate::growth::{Grown, Holder};
 use crate::{ClassChange, naming};
 use rustc_hash::FxHashMap;
 
-/// What grew, and how many more of its class came in each interval, oldest first.
-pub type Course = (Grown, Vec<i64>);
-
-/// The suspects among what grew, unranked.  `changes` are the classes of the last interval.
-pub fn find(after: &Snapshot, grown: &[Course], changes: &[ClassChange]) -> Vec<Suspect> {
+/// The suspects among what grew, unranked: each with how many more of its class came in each
+/// interval, oldest first.  `changes` are the classes of the last interval.
+pub fn find(after: &Snapshot, grown: &[(Grown, Vec<i64>)], changes: &[ClassChange]) -> Vec<Suspect> {
     let changes: FxHashMap<&str, &ClassChange> = changes.iter().map(|c| (c.type_name.as_str(), c)).collect();
-    let case = |(grown, history): &'_ Course| {
+    let case = |(grown, history): &'_ (Grown, Vec<i64>)| {
         let change = changes.get(grown.class.name.as_str());
         let everywhere = change.map_or(0, |c| c.after as i64 - c.before as i64);
         let population = change.map_or(0, |c| c.before);
