@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use undying_analysis::paths::{ChainLimits, Chains, Forest, MergedChain, Reached, chains, forest};
 use undying_analysis::{Garbage, Step, StepKey, StepKind, WellKnown, garbage, naming, refcounts};
-use undying_graph::{Certainty, EdgeKind, Flags, LabelId, NodeId, RootKind, Silent, Snapshot};
+use undying_graph::{Certainty, Detail, EdgeKind, Flags, LabelId, NodeId, RootKind, Silent, Snapshot};
 use world::{Form, World, any_snapshot};
 
 fn grow(s: &Snapshot) -> (Forest, Garbage) {
@@ -57,28 +57,73 @@ fn way(s: &Snapshot, forest: &Forest, n: NodeId) -> Option<(Vec<Step>, usize, bo
     Some((steps, edges.len(), guessed))
 }
 
-fn telling(kind: RootKind) -> bool {
+/// Roots that tell a person something, the best first.
+const TELLING: [RootKind; 7] = {
     use RootKind::*;
-    matches!(kind, Module | Frame | Thread | Atexit | Fork | Interpreter | Static)
+    [Module, Frame, Thread, Atexit, Fork, Interpreter, Static]
+};
+
+/// What any root reaches over strong references, by trying every reference again and again.
+fn reachable(s: &Snapshot) -> BTreeSet<NodeId> {
+    let mut found: BTreeSet<NodeId> = s.roots.iter().map(|r| r.node).collect();
+    loop {
+        let strong = |n: &NodeId| s.graph.edges(*n).filter(|e| e.is_strong()).map(|e| e.target).collect::<Vec<_>>();
+        let more: Vec<NodeId> = found.iter().flat_map(strong).filter(|n| !found.contains(n)).collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
 }
 
-/// Distances from some roots, by trying every reference again and again.
-fn distances(s: &Snapshot, roots: impl Fn(RootKind) -> bool, exact: bool) -> BTreeMap<NodeId, usize> {
-    let mut far: BTreeMap<NodeId, usize> = s.roots.iter().filter(|r| roots(r.kind)).map(|r| (r.node, 0)).collect();
-    loop {
-        let before = far.clone();
-        for n in s.graph.nodes() {
-            let Some(&d) = far.get(&n) else { continue };
-            let follow = |e: &undying_graph::Edge| e.is_strong() && !(exact && e.certainty == Certainty::Conservative);
-            for e in s.graph.edges(n).filter(follow) {
-                let there = far.entry(e.target).or_insert(d + 1);
-                *there = (*there).min(d + 1);
-            }
-        }
-        if far == before {
-            return far;
+/// References by which modules are ahead of other roots.
+const LEAD: usize = 4;
+
+fn is_own_dictionary(s: &Snapshot, e: &undying_graph::Edge) -> bool {
+    let dict = s.labels.find("__dict__").map(Detail::Label);
+    e.kind == EdgeKind::Attr && Some(e.detail) == dict && e.certainty != Certainty::Conservative
+}
+
+/// When each object is reached over exact references and from which kind of root, as the
+/// forest promises: modules and their dictionaries at 0, other telling roots at the lead,
+/// each reference takes 1; of two at a time the more telling root's comes first.
+fn arrivals(s: &Snapshot) -> BTreeMap<NodeId, (usize, usize)> {
+    let mut when: BTreeMap<NodeId, (usize, usize)> = BTreeMap::new();
+    for root in &s.roots {
+        let Some(rank) = TELLING.iter().position(|&k| k == root.kind) else { continue };
+        let module = root.kind == RootKind::Module;
+        let begins = (if module { 0 } else { LEAD }, rank);
+        let dictionaries = s.graph.edges(root.node).filter(|e| module && is_own_dictionary(s, e));
+        for n in dictionaries.map(|e| e.target).chain([root.node]) {
+            let at = when.entry(n).or_insert(begins);
+            *at = begins.min(*at);
         }
     }
+    loop {
+        let before = when.clone();
+        for (n, &(at, rank)) in &before {
+            for e in s.graph.edges(*n).filter(|e| e.is_strong() && e.certainty != Certainty::Conservative) {
+                let there = when.entry(e.target).or_insert((at + 1, rank));
+                *there = (at + 1, rank).min(*there);
+            }
+        }
+        if when == before {
+            return when;
+        }
+    }
+}
+
+/// Whether the way to an object begins with a module's reference to its own dictionary.
+fn through_dictionary(s: &Snapshot, forest: &Forest, n: NodeId) -> bool {
+    let mut at = n;
+    while let Reached::By(holder, e) = forest.reached(&s.graph, at) {
+        let module = |r: &undying_graph::Root| r.node == holder && r.kind == RootKind::Module;
+        if matches!(forest.reached(&s.graph, holder), Reached::Root(_)) && s.roots.iter().any(module) {
+            return is_own_dictionary(s, &s.graph.edge(e));
+        }
+        at = holder;
+    }
+    false
 }
 
 /// The rows that `chains` should give when each object has one chain.
@@ -104,32 +149,69 @@ fn one_by_one(s: &Snapshot, forest: &Forest) -> BTreeMap<Vec<StepKey>, u64> {
     merged
 }
 
+/// Each object's way against the slow searches.
+fn ways_are_real_and_shortest(s: &Snapshot) -> Result<(), TestCaseError> {
+    let (forest, dead) = grow(s);
+    let near = arrivals(s);
+    let any = reachable(s);
+    for n in s.graph.nodes() {
+        let way = way(s, &forest, n);
+        if let Some(&(time, rank)) = near.get(&n) {
+            let (steps, length, guessed) = way.unwrap();
+            prop_assert_eq!(steps[0].kind, StepKind::Root(TELLING[rank]));
+            // a module's own dictionary is as near as the module, others begin behind its lead
+            let ahead = if TELLING[rank] == RootKind::Module { 0 } else { LEAD };
+            let through = through_dictionary(s, &forest, n) as usize;
+            prop_assert_eq!(length + ahead, time + through);
+            prop_assert!(!guessed);
+        } else if any.contains(&n) {
+            prop_assert!(way.is_some());
+        } else if let Some((steps, _, _)) = way {
+            prop_assert_eq!(steps[0].kind, StepKind::Root(RootKind::Native));
+            prop_assert!(!dead.dead.contains(n), "what is dead has no holder");
+        }
+    }
+    prop_assert_eq!(forest.reached as usize, s.graph.nodes().filter(|&n| forest.reaches(n)).count());
+    Ok(())
+}
+
+/// Chains that cross: modules, some with a dictionary of their own, at the head of some,
+/// other roots at others, so that where two meet the lead decides.
+fn any_chains() -> impl Strategy<Value = Snapshot> {
+    let chain = (0usize..4, 1usize..9);
+    let links = prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..8);
+    (prop::collection::vec(chain, 1..6), links).prop_map(|(chains, links)| {
+        let mut w = World::new(Form::Inline);
+        let mut all = Vec::new();
+        for (head, length) in chains {
+            let links: Vec<NodeId> = (0..length).map(|_| w.new_object("app.Node")).collect();
+            links.windows(2).for_each(|n| w.attr(n[0], "next", n[1]));
+            match head {
+                0 => {
+                    let m = w.module("app");
+                    w.attr(m, "head", links[0]);
+                }
+                1 => w.root(RootKind::Module, "app", links[0]),
+                2 => w.root(RootKind::Frame, "main thread", links[0]),
+                _ => w.root(RootKind::Stack, "", links[0]),
+            }
+            all.extend(links);
+        }
+        links.iter().for_each(|(from, to)| w.attr(*from.get(&all), "other", *to.get(&all)));
+        w.snapshot()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5000))]
     #[test]
     fn every_way_is_real_and_shortest(s in any_snapshot(16)) {
-        let (forest, dead) = grow(&s);
-        // modules have a lead: with them a way may be longer than another root's, by no more than that
-        let modules = s.roots.iter().any(|r| r.kind == RootKind::Module);
-        let lead = if modules { 5 } else { 0 };
-        let near = distances(&s, telling, true);
-        let any = distances(&s, |_| true, false);
-        for n in s.graph.nodes() {
-            let way = way(&s, &forest, n);
-            if let Some(&d) = near.get(&n) {
-                let (steps, length, guessed) = way.unwrap();
-                prop_assert!((d..=d + lead).contains(&length), "{length} for {d}");
-                prop_assert!(!guessed);
-                let StepKind::Root(kind) = steps[0].kind else { panic!("no root") };
-                prop_assert!(telling(kind));
-            } else if any.contains_key(&n) {
-                prop_assert!(way.is_some());
-            } else if let Some((steps, _, _)) = way {
-                prop_assert_eq!(steps[0].kind, StepKind::Root(RootKind::Native));
-                prop_assert!(!dead.dead.contains(n), "what is dead has no holder");
-            }
-        }
-        prop_assert_eq!(forest.reached as usize, s.graph.nodes().filter(|&n| forest.reaches(n)).count());
+        ways_are_real_and_shortest(&s)?;
+    }
+
+    #[test]
+    fn where_chains_cross_the_way_is_real_and_shortest(s in any_chains()) {
+        ways_are_real_and_shortest(&s)?;
     }
 
     #[test]
@@ -161,12 +243,17 @@ proptest! {
     }
 }
 
-/// Whether each step of the row follows from the one before, over one reference,
-/// or two where a dictionary or a closure was left out.
+/// Whether each step of the row follows from the one before, over one reference, two where
+/// a dictionary or a closure was left out, three where both were.
 fn is_way(s: &Snapshot, row: &MergedChain, target: NodeId) -> bool {
-    let strong = |n: NodeId, to: NodeId| s.graph.edges(n).any(|e| e.is_strong() && e.target == to);
-    let joined = |n: NodeId, to: NodeId| s.graph.edges(n).any(|e| e.is_strong() && strong(e.target, to));
-    let follows = |w: &[Step]| w[1].times > 1 || strong(w[0].node, w[1].node) || joined(w[0].node, w[1].node);
+    fn leads(s: &Snapshot, n: NodeId, to: NodeId, most: usize) -> bool {
+        let mut strong = s.graph.edges(n).filter(|e| e.is_strong());
+        strong.any(|e| e.target == to || (most > 1 && leads(s, e.target, to, most - 1)))
+    }
+    let follows = |w: &[Step]| {
+        let most = if w[1].kind == StepKind::Closure { 3 } else { 2 };
+        w[1].times > 1 || leads(s, w[0].node, w[1].node, most)
+    };
     row.steps.last().is_some_and(|l| l.node == target) && row.steps.windows(2).all(follows)
 }
 
