@@ -96,6 +96,14 @@ impl Target {
         &self.runtime
     }
 
+    /// Where the main interpreter's state lies, and its collector's.  The list of
+    /// interpreters begins with the newest.
+    pub fn main_interpreter(&self) -> (u64, u64) {
+        let at = self.runtime.address.wrapping_add(u64::from(self.runtime.layout.runtime.interpreters_main));
+        let main = self.process.word(at).unwrap_or(0);
+        (main, collector::state_address(&self.runtime.layout, self.runtime.address, main))
+    }
+
     /// Stop, copy, let go; then walk the copy into the sink.
     pub fn capture<S: Sink + ?Sized>(
         &self,

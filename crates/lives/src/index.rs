@@ -61,6 +61,12 @@ impl Index {
         }
     }
 
+    /// Takes out all rows.
+    pub fn clear(&mut self) {
+        self.slots.all_mut().fill(0);
+        self.used = 0;
+    }
+
     #[cold]
     fn grow(&mut self, hash_of: impl Fn(u32) -> u64) -> Result<(), Full> {
         let alive = self.slots.all().iter().filter(|&&s| s > GONE).count();

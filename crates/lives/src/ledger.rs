@@ -124,9 +124,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// No births are taken in any more; what is there stays.
+    /// No births are taken in any more.  Whatever happens to objects from now on is not
+    /// seen, so births are forgotten, and who lay where; counts stay.
     pub fn end(&mut self) {
         self.mode = OFF;
+        self.shadow.clear();
+        self.samples.all_mut().fill(Sample::default());
+        self.samples_used = 0;
+        self.codes.all_mut().iter_mut().for_each(|c| c.address = 0);
+        self.classes.all_mut().iter_mut().for_each(|c| c.address = 0);
+        self.code_index.clear();
+        self.class_index.clear();
     }
 
     /// A child of a fork: it keeps the births it was born with, and counts deaths anew.
@@ -154,6 +162,11 @@ impl Ledger {
         let epoch = self.advance();
         self.checkpoints.push(Checkpoint { epoch, unused: 0, name, at })?;
         Ok(epoch)
+    }
+
+    /// Mean bytes from one sample to the next.
+    pub fn sample_bytes(&self) -> u64 {
+        self.sample_bytes
     }
 
     /// How many births could not be kept.
@@ -201,8 +214,14 @@ impl Ledger {
     /// An object of this class died, whose birth is given.
     #[inline]
     pub fn died(&mut self, birth: Record, class: u32, end: End) {
+        self.died_many(birth, class, end, 1);
+    }
+
+    /// So many at once: one of a sample stands for others.
+    #[inline]
+    pub fn died_many(&mut self, birth: Record, class: u32, end: End, many: u64) {
         if let Some(c) = self.classes.all_mut().get_mut(class as usize) {
-            c.dead[end as usize] += 1;
+            c.dead[end as usize] += many;
         }
         let place = birth.place.wrapping_sub(1);
         let Some(row) = self.places.all().get(place as usize) else { return };
@@ -210,18 +229,18 @@ impl Ledger {
         let tallies = self.tallies.all_mut();
         while let Some(tally) = tallies.get_mut(at as usize) {
             if tally.class == class {
-                tally.dead[end as usize] += 1;
+                tally.dead[end as usize] += many;
                 return;
             }
             at = tally.next;
         }
-        self.first_death(place, class, end);
+        self.first_death(place, class, end, many);
     }
 
     #[cold]
-    fn first_death(&mut self, place: u32, class: u32, end: End) {
+    fn first_death(&mut self, place: u32, class: u32, end: End, many: u64) {
         let mut dead = [0; 2];
-        dead[end as usize] = 1;
+        dead[end as usize] = many;
         let next = self.places.all()[place as usize].tally;
         match self.tallies.push(Tally { place, class, dead, next, unused: 0 }) {
             Ok(n) => self.places.all_mut()[place as usize].tally = n,
@@ -343,9 +362,10 @@ impl Ledger {
         Ok(Text { start: self.text.extend(text.as_bytes())?, len })
     }
 
-    /// All births that have not ended, in no order: block and birth.
-    pub fn each_alive(&mut self, f: impl FnMut(u64, Record)) {
-        self.shadow.each(f);
+    /// Births that have not ended, of one stretch of memory after another: block and birth
+    /// are added to `found`.  `false` when there is no stretch of this number.
+    pub fn alive(&mut self, stretch: usize, found: &mut Vec<(u64, Record)>) -> bool {
+        self.shadow.stretch(stretch, found)
     }
 
     /// A sampled block's birth.

@@ -184,3 +184,10 @@ pub(crate) fn records_at(chunk: &mut Chunk, count: usize) -> &mut [Record] {
 pub(crate) fn leak<T: Row>(rows: Rows<T>) -> u64 {
     rows.table.base
 }
+
+/// Unmaps the records of a chunk that is no longer in the directory.
+pub(crate) fn give_back(chunk: Chunk, count: usize) {
+    let bytes = (count * size_of::<Record>()).next_multiple_of(4096);
+    // SAFETY: the mapping of `leak`, whose only address this chunk was.
+    unsafe { libc::munmap(chunk.records as *mut libc::c_void, bytes) };
+}

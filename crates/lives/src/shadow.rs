@@ -3,7 +3,7 @@
 //! single blocks.
 
 use crate::format::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, GRANULE, Record};
-use crate::rows::{Full, Rows, leak, records_at};
+use crate::rows::{Full, Rows, give_back, leak, records_at};
 
 /// The records of all blocks.
 #[derive(Debug, Default)]
@@ -67,15 +67,22 @@ impl Shadow {
         Ok(())
     }
 
-    /// All births, in no order.
-    pub fn each(&mut self, mut f: impl FnMut(u64, Record)) {
-        for chunk in self.chunks.all_mut().iter_mut().filter(|c| c.key != 0) {
+    /// The births of the n-th stretch, added to `found`; `false` past the last one.
+    pub fn stretch(&mut self, n: usize, found: &mut Vec<(u64, Record)>) -> bool {
+        let Some(chunk) = self.chunks.all_mut().get_mut(n) else { return false };
+        if chunk.key != 0 {
             let first = (chunk.key - 1) * CHUNK_BYTES;
-            for (n, record) in records_at(chunk, CHUNK_RECORDS as usize).iter().enumerate() {
-                if record.place != 0 {
-                    f(first + n as u64 * GRANULE, *record);
-                }
-            }
+            let records = records_at(chunk, CHUNK_RECORDS as usize).iter().enumerate();
+            let born = records.filter(|(_, r)| r.place != 0);
+            found.extend(born.map(|(n, r)| (first + n as u64 * GRANULE, *r)));
+        }
+        true
+    }
+
+    /// Forgets all births and gives their memory back.
+    pub fn clear(&mut self) {
+        for chunk in self.chunks.all_mut().iter_mut().filter(|c| c.key != 0) {
+            give_back(std::mem::take(chunk), CHUNK_RECORDS as usize);
         }
     }
 }

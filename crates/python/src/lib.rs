@@ -12,6 +12,7 @@ mod own;
 mod refs;
 mod snapshot;
 mod told;
+mod trace;
 mod wanted;
 
 use pyo3::prelude::*;
@@ -28,6 +29,10 @@ mod _undying {
     use crate::snapshot::Snapshot;
     #[pymodule_export]
     use crate::told::Told;
+    #[pymodule_export]
+    use crate::trace::{
+        trace_alive, trace_born, trace_checkpoint, trace_lives, trace_stack, trace_start, trace_state, trace_stop,
+    };
     #[pymodule_export]
     use crate::wanted::Where;
 

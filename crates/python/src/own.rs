@@ -9,7 +9,7 @@ use undying_cpython::{Copied, Target};
 static FOUND: Mutex<Option<(u32, Arc<Target>)>> = Mutex::new(None);
 
 /// Where our own interpreter lies.
-fn target() -> Result<Arc<Target>, Failure> {
+pub fn target() -> Result<Arc<Target>, Failure> {
     let pid = std::process::id();
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     match &*found {
