@@ -42,6 +42,12 @@ impl DataRanges {
         stretch.2
     }
 
+    /// The writable segments of the file whose data holds an address.
+    pub fn beside(&self, address: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let file = self.find(address);
+        self.ranges.iter().filter(move |r| Some(r.2) == file).map(|r| (r.0, r.1))
+    }
+
     /// Whether an address lies in a mapped file's data.
     pub fn contains(&self, address: u64) -> bool {
         self.find(address).is_some()

@@ -291,6 +291,10 @@ impl<S: Sink + ?Sized> Out for Emit<'_, '_, S> {
                 let full = if qualname == 0 { LabelId::NONE } else { self.text_label(qualname) };
                 (if full == LabelId::NONE { name } else { full }, file, line)
             }
+            Naming::Frame(code, line) => {
+                let (name, file, _) = self.code(code);
+                (name, file, line)
+            }
             Naming::Text(text) => (self.text_label(text), LabelId::NONE, 0),
             Naming::Class => {
                 let cx = self.cx;

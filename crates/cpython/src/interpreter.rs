@@ -6,6 +6,7 @@ use undying_graph::{Certainty, EdgeKind, RootKind};
 use undying_memory::Thread;
 
 use crate::class::Class;
+use crate::code;
 use crate::layout::ABSENT;
 use crate::space::Body;
 use crate::text;
@@ -200,20 +201,19 @@ fn frames(cx: &Context, thread: Body, name: &str, found: &mut Vec<Held>) {
         // 0: owned by the thread; a generator's and a frame object's are told by these;
         // from 3 on it is a shim without references
         if frame.byte(i.owner) == 0 {
-            let mut out = FrameOut { cx, found, name: format!("{name} · {}", code_name(cx, frame.word(i.code))) };
+            let mut out = FrameOut { cx, found, name: format!("{name} · {}", frame_name(cx, frame)) };
             frame::interpreter_frame(cx, frame, &mut out);
         }
     }
 }
 
-/// `function (file:line)` of a code object, the line being its first.
-fn code_name(cx: &Context, code: u64) -> String {
-    let c = &cx.layout.code;
-    let body = cx.space.body_or_empty(code);
-    let read = |at: u32| text::text(cx.space, cx.layout, body.word(at)).filter(|_| at != ABSENT && body.word(at) != 0);
-    let name = read(c.qualname).or_else(|| read(c.name)).unwrap_or_else(|| "?".into());
-    let file = read(c.filename).unwrap_or_default();
-    format!("{name} ({file}:{})", body.half(c.firstlineno))
+/// `function (file:line)` of a frame, the line being the one it is at.
+fn frame_name(cx: &Context, frame: Body) -> String {
+    let code = frame.word(cx.layout.iframe.code);
+    let name = code::name(cx, code).unwrap_or_else(|| "?".into());
+    let file = cx.space.body_or_empty(code).word(cx.layout.code.filename);
+    let file = text::text(cx.space, cx.layout, file).unwrap_or_default();
+    format!("{name} ({file}:{})", code::frame_line(cx, frame))
 }
 
 /// Takes the references of a thread's frame as roots.

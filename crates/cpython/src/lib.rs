@@ -3,9 +3,11 @@
 //! nothing and prints nothing; nothing is ever written to the target.
 
 mod allocator;
+mod births;
 mod builtin;
 mod capture;
 mod class;
+mod code;
 mod collector;
 mod data;
 mod discover;
@@ -13,6 +15,7 @@ mod emit;
 mod index;
 mod interpreter;
 pub mod layout;
+mod lines;
 mod locate;
 mod object;
 mod origin;

@@ -31,6 +31,15 @@ pub mod flag {
     pub const TYPE_SUBCLASS: u64 = 1 << 31;
 }
 
+/// Bytes between the start of an instance's block and the instance, by the flags of its
+/// class: the collector's header and what lies before that (`_PyType_PreHeaderSize`,
+/// Include/internal/pycore_object.h, 3.11 on).
+#[inline]
+pub fn before(flags: u64) -> u64 {
+    let header = if flags & flag::HAVE_GC != 0 { GC_HEADER } else { 0 };
+    header + if flags & (flag::MANAGED_DICT | flag::MANAGED_WEAKREF) != 0 { 16 } else { 0 }
+}
+
 /// How a reference count is to be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Counting {

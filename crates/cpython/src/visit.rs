@@ -70,6 +70,8 @@ pub enum Naming {
     /// A code object (its name, file and first line), and a `str` with the qualified
     /// name or 0.
     Code(u64, u64),
+    /// A frame's code object, and the line it is at.
+    Frame(u64, u32),
     /// A `str` object.
     Text(u64),
     /// The class's own dotted name.

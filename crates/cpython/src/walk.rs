@@ -21,7 +21,7 @@ use crate::select::Shape;
 use crate::space::Space;
 use crate::statics::StaticTypes;
 use crate::visit::Context;
-use crate::{layout::ABSENT, proof};
+use crate::{births, layout::ABSENT, proof};
 
 /// Why the walk gave up.
 #[derive(Debug)]
@@ -90,12 +90,16 @@ pub fn walk<S: Sink + ?Sized>(
     let (objects, found) = discover(&cx, &survey, progress)?;
     let index = Index::new(objects);
     let emitted = Emit::new(&cx, &found, &index, sink).run(progress)?;
+    let mut wrong = births::Wrong::new();
+    let births = births::read(&cx, &index, runtime.address, sink, &mut wrong);
     fill(&mut facts, &survey, &found, &emitted);
+    wrong.iter().for_each(|(kind, count)| *facts.defects.entry((*kind).into()).or_default() += count);
     let tail = Tail {
         roots: roots(&cx, &survey, &index, &emitted, sink),
         types: types(&cx, &index, first, sink),
         named: emitted.named,
         regions: regions(captured),
+        births,
         facts,
     };
     Ok(sink.finish(tail)?)

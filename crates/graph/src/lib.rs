@@ -3,6 +3,7 @@
 //! files, or of what a person will see: a capture fills a [`Sink`], an analysis
 //! reads a [`Snapshot`].
 
+mod birth;
 mod builder;
 mod columns;
 mod edge;
@@ -14,6 +15,7 @@ mod root;
 mod sink;
 mod store;
 
+pub use birth::{Birth, Births, CheckpointRow, DeathRow, PlaceRow, Recorder};
 pub use builder::Builder;
 pub use columns::Columns;
 pub use edge::{Certainty, Detail, Edge, EdgeKind};

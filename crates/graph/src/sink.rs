@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{Edge, Facts, LabelId, NodeId, ObjectRow, RegionRow, Root, TypeRow};
+use crate::{Births, Edge, Facts, LabelId, NodeId, ObjectRow, RegionRow, Root, TypeRow};
 
 /// An object's own name: of a function, class, module, code object, frame, thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +28,8 @@ pub struct Tail {
     pub named: Vec<NamedRow>,
     /// The address space.
     pub regions: Vec<RegionRow>,
+    /// Where the objects were made, where somebody recorded it.
+    pub births: Option<Births>,
     /// The target.
     pub facts: Facts,
 }

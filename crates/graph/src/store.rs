@@ -2,7 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::{Edge, Facts, Flags, LabelId, Labels, NamedRow, NodeId, ObjectRow, RegionRow, Root, TypeId, TypeRow};
+use crate::{
+    Births, Edge, Facts, Flags, LabelId, Labels, NamedRow, NodeId, ObjectRow, RegionRow, Root, TypeId, TypeRow,
+};
 
 /// Objects and references, in columns.
 #[derive(Clone, Debug, Default)]
@@ -199,6 +201,8 @@ pub struct Snapshot {
     pub named: Vec<NamedRow>,
     /// The address space.
     pub regions: Vec<RegionRow>,
+    /// Where the objects were made, where somebody recorded it.
+    pub births: Option<Births>,
     /// The target.
     pub facts: Facts,
 }

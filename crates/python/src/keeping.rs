@@ -86,6 +86,7 @@ pub fn save(
         roots: snapshot.roots.clone(),
         named: snapshot.named.clone(),
         regions: snapshot.regions.clone(),
+        births: snapshot.births.clone(),
         facts: snapshot.facts.clone(),
     };
     writer.finish(tail).map_err(failed)?;

@@ -45,7 +45,7 @@ pub fn read(dir: &Path, progress: &dyn Progress) -> Result<Snapshot> {
     }
     let misfit = || ReadError::damaged(OBJECTS.file, "its columns do not fit together");
     let mut builder = Builder::from_columns(labels, columns).ok_or_else(misfit)?;
-    *builder.tail_mut() = Tail { types, roots, named, regions, facts: meta.facts };
+    *builder.tail_mut() = Tail { types, roots, named, regions, births: None, facts: meta.facts };
     Ok(builder.build())
 }
 

@@ -772,6 +772,38 @@ pub struct HamtCollision {
     pub array: u32,
 }
 
+/// C structure `_Py_hashtable_t`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hashtable {
+    /// Size of the structure.
+    pub size: u32,
+    /// `nbuckets` or `num_buckets`.
+    pub bucket_count: u32,
+    /// `buckets`.
+    pub buckets: u32,
+    /// `data_size`.
+    pub data_size: u32,
+    /// `nentries` or `entries`.
+    pub entries: u32,
+    /// `key_size`.
+    pub key_size: u32,
+}
+
+/// C structure `_Py_hashtable_entry_t`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HashtableEntry {
+    /// Size of the structure.
+    pub size: u32,
+    /// `key_hash`.
+    pub hash: u32,
+    /// `key`.
+    pub key: u32,
+    /// `_Py_slist_item`.
+    pub next: u32,
+    /// `value`.
+    pub value: u32,
+}
+
 /// C structure `PyHeapTypeObject` or `_heaptypeobject`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeapType {
@@ -1123,6 +1155,8 @@ pub struct Runtime {
     pub interpreters_head: u32,
     /// `interpreters.main`.
     pub interpreters_main: u32,
+    /// `tracemalloc.traces`.
+    pub tracemalloc_traces: u32,
 }
 
 /// C structure `PySetObject`.
@@ -1287,6 +1321,41 @@ pub struct Time {
     pub hastzinfo: u32,
     /// `tzinfo`.
     pub tzinfo: u32,
+}
+
+/// C structure `tracemalloc_trace` or `trace_t`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trace {
+    /// Size of the structure.
+    pub size: u32,
+    /// `size`.
+    pub bytes: u32,
+    /// `traceback`.
+    pub traceback: u32,
+}
+
+/// C structure `tracemalloc_frame` or `frame_t`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TraceFrame {
+    /// Size of the structure.
+    pub size: u32,
+    /// `filename`.
+    pub file: u32,
+    /// `lineno`.
+    pub line: u32,
+}
+
+/// C structure `tracemalloc_traceback` or `traceback_t`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TraceStack {
+    /// Size of the structure.
+    pub size: u32,
+    /// `nframe`.
+    pub count: u32,
+    /// `frames`.
+    pub frames: u32,
+    /// `total_nframe`.
+    pub total: u32,
 }
 
 /// C structure `PyTracebackObject` or `_traceback`.
@@ -1499,6 +1568,10 @@ pub struct Layout {
     pub hamt_bitmap: HamtBitmap,
     /// `PyHamtNode_Collision`.
     pub hamt_collision: HamtCollision,
+    /// `_Py_hashtable_t`.
+    pub hashtable: Hashtable,
+    /// `_Py_hashtable_entry_t`.
+    pub hashtable_entry: HashtableEntry,
     /// `PyHeapTypeObject` or `_heaptypeobject`.
     pub heap_type: HeapType,
     /// `_PyInterpreterFrame`.
@@ -1549,6 +1622,12 @@ pub struct Layout {
     pub thread: Thread,
     /// `PyDateTime_Time`.
     pub time: Time,
+    /// `tracemalloc_trace` or `trace_t`.
+    pub trace: Trace,
+    /// `tracemalloc_frame` or `frame_t`.
+    pub trace_frame: TraceFrame,
+    /// `tracemalloc_traceback` or `traceback_t`.
+    pub trace_stack: TraceStack,
     /// `PyTracebackObject` or `_traceback`.
     pub traceback: Traceback,
     /// `PyTupleObject`.
@@ -1758,6 +1837,8 @@ const LAYOUT_3_8: Layout = Layout {
     hamt_array: HamtArray { size: 280, array: 16 },
     hamt_bitmap: HamtBitmap { size: 40, array: 32 },
     hamt_collision: HamtCollision { size: 40, array: 32 },
+    hashtable: Hashtable { size: 72, bucket_count: 0, buckets: 16, data_size: 32, entries: 8, key_size: 24 },
+    hashtable_entry: HashtableEntry { size: 16, hash: 8, key: ABSENT, next: 0, value: ABSENT },
     heap_type: HeapType { size: 880, cached_keys: 872, module: ABSENT, name: 848, qualname: 864, slots: 856, spec_cache: ABSENT, tpname: ABSENT },
     iframe: Iframe { size: ABSENT, builtins: ABSENT, code: ABSENT, frame_obj: ABSENT, func: ABSENT, globals: ABSENT, is_entry: ABSENT, locals: ABSENT, localsplus: ABSENT, owner: ABSENT, prev_instr: ABSENT, previous: ABSENT, stackpointer: ABSENT, stacktop: ABSENT },
     interp: Interp { size: 2720, after_forkers_child: 2640, after_forkers_parent: 2632, atexit: ABSENT, audit_hooks: 2704, before_forkers: 2624, builtins: 80, builtins_copy: 552, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 136, codec_search_cache: 128, codec_search_path: 120, dict: 544, extra_dict: ABSENT, func_state: ABSENT, gc: ABSENT, id: 16, import_func: 560, importlib: 88, interned_strings: ABSENT, modules: 56, modules_by_index: 64, next: 0, obmalloc: ABSENT, pyexitfunc: 2648, pyexitmodule: 2656, sysdict: 72, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
@@ -1774,7 +1855,7 @@ const LAYOUT_3_8: Layout = Layout {
     odict: Odict { size: 112, fast_nodes: 64, fast_nodes_size: 72, first: 48, inst_dict: 96, last: 56, resize_sentinel: 80, weakreflist: 104 },
     odict_node: OdictNode { size: 32, hash: 8, key: 0, next: 16, prev: 24 },
     pool_header: PoolHeader { size: 48, arenaindex: 32, count: 0, freeblock: 8, maxnextoffset: 44, nextoffset: 40, nextpool: 16, prevpool: 24, szidx: 36 },
-    runtime: Runtime { size: 1464, debug_offsets: ABSENT, finalizing: 16, gc: 344, interpreters_head: 32, interpreters_main: 40 },
+    runtime: Runtime { size: 1464, debug_offsets: ABSENT, finalizing: 16, gc: 344, interpreters_head: 32, interpreters_main: 40, tracemalloc_traces: ABSENT },
     set: Set { size: 200, fill: 16, mask: 32, smalltable: 64, table: 40, used: 24, weakreflist: 192 },
     set_entry: SetEntry { size: 16, hash: 8, key: 0 },
     stack_chunk: StackChunk { size: ABSENT, data: ABSENT, previous: ABSENT, size_field: ABSENT, top: ABSENT },
@@ -1783,6 +1864,9 @@ const LAYOUT_3_8: Layout = Layout {
     tee_data: TeeData { size: 496, it: 16, nextlink: 32, numread: 24, values: 40 },
     thread: Thread { size: 264, async_exc: 168, async_gen_finalizer: 232, async_gen_firstiter: 224, cframe: ABSENT, context: 240, curexc_traceback: 104, curexc_type: 88, curexc_value: 96, current_exception: ABSENT, current_frame: ABSENT, datastack_chunk: ABSENT, datastack_top: ABSENT, dict: 152, exc_info: 144, exc_state: 112, frame: 24, id: 256, interp: 16, native_thread_id: ABSENT, next: 8, prev: 0, profile_object: 72, thread_id: 176, threading_local_key: ABSENT, threading_local_sentinel: ABSENT, trace_object: 80, trash_delete_later: 192 },
     time: Time { size: 40, hastzinfo: 24, tzinfo: 32 },
+    trace: Trace { size: 16, bytes: 0, traceback: 8 },
+    trace_frame: TraceFrame { size: 12, file: 0, line: 8 },
+    trace_stack: TraceStack { size: 24, count: 8, frames: 12, total: ABSENT },
     traceback: Traceback { size: 40, frame: 24, lasti: 32, lineno: 36, next: 16 },
     tuple: Tuple { size: 32, item: 24 },
     type_: Type { size: 416, alloc: 304, base: 256, bases: 336, basicsize: 32, cache: 352, dealloc: 48, del: 376, dict: 264, dictoffset: 288, doc: 176, finalize: 392, flags: 168, free: 320, getset: 248, init: 296, itemsize: 40, members: 240, methods: 232, mro: 344, name: 24, new: 312, ob_size: 16, subclasses: 360, traverse: 184, vectorcall: 400, watched: ABSENT, weaklist: 368, weaklistoffset: 208 },
@@ -1988,6 +2072,8 @@ const LAYOUT_3_9: Layout = Layout {
     hamt_array: HamtArray { size: 280, array: 16 },
     hamt_bitmap: HamtBitmap { size: 40, array: 32 },
     hamt_collision: HamtCollision { size: 40, array: 32 },
+    hashtable: Hashtable { size: 80, bucket_count: 8, buckets: 16, data_size: ABSENT, entries: 0, key_size: ABSENT },
+    hashtable_entry: HashtableEntry { size: 32, hash: 8, key: 16, next: 0, value: 24 },
     heap_type: HeapType { size: 880, cached_keys: 864, module: 872, name: 840, qualname: 856, slots: 848, spec_cache: ABSENT, tpname: ABSENT },
     iframe: Iframe { size: ABSENT, builtins: ABSENT, code: ABSENT, frame_obj: ABSENT, func: ABSENT, globals: ABSENT, is_entry: ABSENT, locals: ABSENT, localsplus: ABSENT, owner: ABSENT, prev_instr: ABSENT, previous: ABSENT, stackpointer: ABSENT, stacktop: ABSENT },
     interp: Interp { size: 5656, after_forkers_child: 3472, after_forkers_parent: 3464, atexit: ABSENT, audit_hooks: 3536, before_forkers: 3456, builtins: 880, builtins_copy: 1384, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 928, codec_search_cache: 920, codec_search_path: 912, dict: 1376, extra_dict: ABSENT, func_state: ABSENT, gc: 616, id: 24, import_func: 1392, importlib: 888, interned_strings: ABSENT, modules: 856, modules_by_index: 864, next: 0, obmalloc: ABSENT, pyexitfunc: 3480, pyexitmodule: 3488, sysdict: 872, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
@@ -2004,7 +2090,7 @@ const LAYOUT_3_9: Layout = Layout {
     odict: Odict { size: 112, fast_nodes: 64, fast_nodes_size: 72, first: 48, inst_dict: 96, last: 56, resize_sentinel: 80, weakreflist: 104 },
     odict_node: OdictNode { size: 32, hash: 8, key: 0, next: 16, prev: 24 },
     pool_header: PoolHeader { size: 48, arenaindex: 32, count: 0, freeblock: 8, maxnextoffset: 44, nextoffset: 40, nextpool: 16, prevpool: 24, szidx: 36 },
-    runtime: Runtime { size: 656, debug_offsets: ABSENT, finalizing: 16, gc: ABSENT, interpreters_head: 32, interpreters_main: 40 },
+    runtime: Runtime { size: 656, debug_offsets: ABSENT, finalizing: 16, gc: ABSENT, interpreters_head: 32, interpreters_main: 40, tracemalloc_traces: ABSENT },
     set: Set { size: 200, fill: 16, mask: 32, smalltable: 64, table: 40, used: 24, weakreflist: 192 },
     set_entry: SetEntry { size: 16, hash: 8, key: 0 },
     stack_chunk: StackChunk { size: ABSENT, data: ABSENT, previous: ABSENT, size_field: ABSENT, top: ABSENT },
@@ -2013,6 +2099,9 @@ const LAYOUT_3_9: Layout = Layout {
     tee_data: TeeData { size: 496, it: 16, nextlink: 32, numread: 24, values: 40 },
     thread: Thread { size: 264, async_exc: 168, async_gen_finalizer: 232, async_gen_firstiter: 224, cframe: ABSENT, context: 240, curexc_traceback: 104, curexc_type: 88, curexc_value: 96, current_exception: ABSENT, current_frame: ABSENT, datastack_chunk: ABSENT, datastack_top: ABSENT, dict: 152, exc_info: 144, exc_state: 112, frame: 24, id: 256, interp: 16, native_thread_id: ABSENT, next: 8, prev: 0, profile_object: 72, thread_id: 176, threading_local_key: ABSENT, threading_local_sentinel: ABSENT, trace_object: 80, trash_delete_later: 192 },
     time: Time { size: 40, hastzinfo: 24, tzinfo: 32 },
+    trace: Trace { size: 16, bytes: 0, traceback: 8 },
+    trace_frame: TraceFrame { size: 12, file: 0, line: 8 },
+    trace_stack: TraceStack { size: 24, count: 8, frames: 12, total: 10 },
     traceback: Traceback { size: 40, frame: 24, lasti: 32, lineno: 36, next: 16 },
     tuple: Tuple { size: 32, item: 24 },
     type_: Type { size: 408, alloc: 304, base: 256, bases: 336, basicsize: 32, cache: 352, dealloc: 48, del: 376, dict: 264, dictoffset: 288, doc: 176, finalize: 392, flags: 168, free: 320, getset: 248, init: 296, itemsize: 40, members: 240, methods: 232, mro: 344, name: 24, new: 312, ob_size: 16, subclasses: 360, traverse: 184, vectorcall: 400, watched: ABSENT, weaklist: 368, weaklistoffset: 208 },
@@ -2224,6 +2313,8 @@ const LAYOUT_3_10: Layout = Layout {
     hamt_array: HamtArray { size: 280, array: 16 },
     hamt_bitmap: HamtBitmap { size: 40, array: 32 },
     hamt_collision: HamtCollision { size: 40, array: 32 },
+    hashtable: Hashtable { size: 80, bucket_count: 8, buckets: 16, data_size: ABSENT, entries: 0, key_size: ABSENT },
+    hashtable_entry: HashtableEntry { size: 32, hash: 8, key: 16, next: 0, value: 24 },
     heap_type: HeapType { size: 888, cached_keys: 872, module: 880, name: 848, qualname: 864, slots: 856, spec_cache: ABSENT, tpname: ABSENT },
     iframe: Iframe { size: ABSENT, builtins: ABSENT, code: ABSENT, frame_obj: ABSENT, func: ABSENT, globals: ABSENT, is_entry: ABSENT, locals: ABSENT, localsplus: ABSENT, owner: ABSENT, prev_instr: ABSENT, previous: ABSENT, stackpointer: ABSENT, stacktop: ABSENT },
     interp: Interp { size: 113528, after_forkers_child: 3440, after_forkers_parent: 3432, atexit: 3488, audit_hooks: 3504, before_forkers: 3424, builtins: 880, builtins_copy: 1352, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 928, codec_search_cache: 920, codec_search_path: 912, dict: 1344, extra_dict: ABSENT, func_state: ABSENT, gc: 616, id: 24, import_func: 1360, importlib: 888, interned_strings: ABSENT, modules: 856, modules_by_index: 864, next: 0, obmalloc: ABSENT, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 872, threads_head: 8, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
@@ -2240,7 +2331,7 @@ const LAYOUT_3_10: Layout = Layout {
     odict: Odict { size: 112, fast_nodes: 64, fast_nodes_size: 72, first: 48, inst_dict: 96, last: 56, resize_sentinel: 80, weakreflist: 104 },
     odict_node: OdictNode { size: 32, hash: 8, key: 0, next: 16, prev: 24 },
     pool_header: PoolHeader { size: 48, arenaindex: 32, count: 0, freeblock: 8, maxnextoffset: 44, nextoffset: 40, nextpool: 16, prevpool: 24, szidx: 36 },
-    runtime: Runtime { size: 672, debug_offsets: ABSENT, finalizing: 16, gc: ABSENT, interpreters_head: 32, interpreters_main: 40 },
+    runtime: Runtime { size: 672, debug_offsets: ABSENT, finalizing: 16, gc: ABSENT, interpreters_head: 32, interpreters_main: 40, tracemalloc_traces: ABSENT },
     set: Set { size: 200, fill: 16, mask: 32, smalltable: 64, table: 40, used: 24, weakreflist: 192 },
     set_entry: SetEntry { size: 16, hash: 8, key: 0 },
     stack_chunk: StackChunk { size: ABSENT, data: ABSENT, previous: ABSENT, size_field: ABSENT, top: ABSENT },
@@ -2249,6 +2340,9 @@ const LAYOUT_3_10: Layout = Layout {
     tee_data: TeeData { size: 496, it: 16, nextlink: 32, numread: 24, values: 40 },
     thread: Thread { size: 280, async_exc: 168, async_gen_finalizer: 232, async_gen_firstiter: 224, cframe: 48, context: 240, curexc_traceback: 104, curexc_type: 88, curexc_value: 96, current_exception: ABSENT, current_frame: ABSENT, datastack_chunk: ABSENT, datastack_top: ABSENT, dict: 152, exc_info: 144, exc_state: 112, frame: 24, id: 256, interp: 16, native_thread_id: ABSENT, next: 8, prev: 0, profile_object: 72, thread_id: 176, threading_local_key: ABSENT, threading_local_sentinel: ABSENT, trace_object: 80, trash_delete_later: 192 },
     time: Time { size: 40, hastzinfo: 24, tzinfo: 32 },
+    trace: Trace { size: 16, bytes: 0, traceback: 8 },
+    trace_frame: TraceFrame { size: 12, file: 0, line: 8 },
+    trace_stack: TraceStack { size: 24, count: 8, frames: 12, total: 10 },
     traceback: Traceback { size: 40, frame: 24, lasti: 32, lineno: 36, next: 16 },
     tuple: Tuple { size: 32, item: 24 },
     type_: Type { size: 408, alloc: 304, base: 256, bases: 336, basicsize: 32, cache: 352, dealloc: 48, del: 376, dict: 264, dictoffset: 288, doc: 176, finalize: 392, flags: 168, free: 320, getset: 248, init: 296, itemsize: 40, members: 240, methods: 232, mro: 344, name: 24, new: 312, ob_size: 16, subclasses: 360, traverse: 184, vectorcall: 400, watched: ABSENT, weaklist: 368, weaklistoffset: 208 },
@@ -2462,6 +2556,8 @@ const LAYOUT_3_11: Layout = Layout {
     hamt_array: HamtArray { size: 280, array: 16 },
     hamt_bitmap: HamtBitmap { size: 40, array: 32 },
     hamt_collision: HamtCollision { size: 40, array: 32 },
+    hashtable: Hashtable { size: 80, bucket_count: 8, buckets: 16, data_size: ABSENT, entries: 0, key_size: ABSENT },
+    hashtable_entry: HashtableEntry { size: 32, hash: 8, key: 16, next: 0, value: 24 },
     heap_type: HeapType { size: 904, cached_keys: 872, module: 880, name: 848, qualname: 864, slots: 856, spec_cache: 896, tpname: 888 },
     iframe: Iframe { size: 80, builtins: 16, code: 32, frame_obj: 40, func: 0, globals: 8, is_entry: 68, locals: 24, localsplus: 72, owner: 69, prev_instr: 56, previous: 48, stackpointer: ABSENT, stacktop: 64 },
     interp: Interp { size: 107752, after_forkers_child: 3496, after_forkers_parent: 3488, atexit: 3536, audit_hooks: 3552, before_forkers: 3480, builtins: 912, builtins_copy: 1408, cached_objects: ABSENT, ceval_gil: ABSENT, codec_error_registry: 952, codec_search_cache: 944, codec_search_path: 936, dict: 1400, extra_dict: ABSENT, func_state: ABSENT, gc: 648, id: 48, import_func: 1416, importlib: 920, interned_strings: ABSENT, modules: 888, modules_by_index: 896, next: 0, obmalloc: ABSENT, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 904, threads_head: 16, threads_main: ABSENT, type_cache: ABSENT, types: ABSENT, types_builtins: ABSENT, types_builtins_count: ABSENT, types_for_extensions: ABSENT },
@@ -2478,7 +2574,7 @@ const LAYOUT_3_11: Layout = Layout {
     odict: Odict { size: 112, fast_nodes: 64, fast_nodes_size: 72, first: 48, inst_dict: 96, last: 56, resize_sentinel: 80, weakreflist: 104 },
     odict_node: OdictNode { size: 32, hash: 8, key: 0, next: 16, prev: 24 },
     pool_header: PoolHeader { size: 48, arenaindex: 32, count: 0, freeblock: 8, maxnextoffset: 44, nextoffset: 40, nextpool: 16, prevpool: 24, szidx: 36 },
-    runtime: Runtime { size: 166688, debug_offsets: ABSENT, finalizing: 24, gc: ABSENT, interpreters_head: 40, interpreters_main: 48 },
+    runtime: Runtime { size: 166688, debug_offsets: ABSENT, finalizing: 24, gc: ABSENT, interpreters_head: 40, interpreters_main: 48, tracemalloc_traces: ABSENT },
     set: Set { size: 200, fill: 16, mask: 32, smalltable: 64, table: 40, used: 24, weakreflist: 192 },
     set_entry: SetEntry { size: 16, hash: 8, key: 0 },
     stack_chunk: StackChunk { size: 32, data: 24, previous: 0, size_field: 8, top: 16 },
@@ -2487,6 +2583,9 @@ const LAYOUT_3_11: Layout = Layout {
     tee_data: TeeData { size: 496, it: 16, nextlink: 32, numread: 24, values: 40 },
     thread: Thread { size: 360, async_exc: 144, async_gen_finalizer: 216, async_gen_firstiter: 208, cframe: 56, context: 224, curexc_traceback: 112, curexc_type: 96, curexc_value: 104, current_exception: ABSENT, current_frame: ABSENT, datastack_chunk: 296, datastack_top: 304, dict: 128, exc_info: 120, exc_state: 320, frame: ABSENT, id: 240, interp: 16, native_thread_id: 160, next: 8, prev: 0, profile_object: 80, thread_id: 152, threading_local_key: ABSENT, threading_local_sentinel: ABSENT, trace_object: 88, trash_delete_later: 176 },
     time: Time { size: 40, hastzinfo: 24, tzinfo: 32 },
+    trace: Trace { size: 16, bytes: 0, traceback: 8 },
+    trace_frame: TraceFrame { size: 12, file: 0, line: 8 },
+    trace_stack: TraceStack { size: 24, count: 8, frames: 12, total: 10 },
     traceback: Traceback { size: 40, frame: 24, lasti: 32, lineno: 36, next: 16 },
     tuple: Tuple { size: 32, item: 24 },
     type_: Type { size: 408, alloc: 304, base: 256, bases: 336, basicsize: 32, cache: 352, dealloc: 48, del: 376, dict: 264, dictoffset: 288, doc: 176, finalize: 392, flags: 168, free: 320, getset: 248, init: 296, itemsize: 40, members: 240, methods: 232, mro: 344, name: 24, new: 312, ob_size: 16, subclasses: 360, traverse: 184, vectorcall: 400, watched: ABSENT, weaklist: 368, weaklistoffset: 208 },
@@ -2706,6 +2805,8 @@ const LAYOUT_3_12: Layout = Layout {
     hamt_array: HamtArray { size: 280, array: 16 },
     hamt_bitmap: HamtBitmap { size: 40, array: 32 },
     hamt_collision: HamtCollision { size: 40, array: 32 },
+    hashtable: Hashtable { size: 80, bucket_count: 8, buckets: 16, data_size: ABSENT, entries: 0, key_size: ABSENT },
+    hashtable_entry: HashtableEntry { size: 32, hash: 8, key: 16, next: 0, value: 24 },
     heap_type: HeapType { size: 920, cached_keys: 880, module: 888, name: 856, qualname: 872, slots: 864, spec_cache: 904, tpname: 896 },
     iframe: Iframe { size: 80, builtins: 32, code: 0, frame_obj: 48, func: 16, globals: 24, is_entry: ABSENT, locals: 40, localsplus: 72, owner: 70, prev_instr: 56, previous: 8, stackpointer: ABSENT, stacktop: 64 },
     interp: Interp { size: 383552, after_forkers_child: 3888, after_forkers_parent: 3880, atexit: 3928, audit_hooks: 267208, before_forkers: 3872, builtins: 360, builtins_copy: 1736, cached_objects: 382936, ceval_gil: 384, codec_error_registry: 1264, codec_search_cache: 1256, codec_search_path: 1248, dict: 1720, extra_dict: 382872, func_state: 269816, gc: 112, id: 8, import_func: 984, importlib: 960, interned_strings: 382936, modules: 944, modules_by_index: 952, next: 0, obmalloc: 3960, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 352, threads_head: 72, threads_main: ABSENT, type_cache: 275392, types: 275384, types_builtins: 373704, types_builtins_count: 373696, types_for_extensions: ABSENT },
@@ -2722,7 +2823,7 @@ const LAYOUT_3_12: Layout = Layout {
     odict: Odict { size: 112, fast_nodes: 64, fast_nodes_size: 72, first: 48, inst_dict: 96, last: 56, resize_sentinel: 80, weakreflist: 104 },
     odict_node: OdictNode { size: 32, hash: 8, key: 0, next: 16, prev: 24 },
     pool_header: PoolHeader { size: 48, arenaindex: 32, count: 0, freeblock: 8, maxnextoffset: 44, nextoffset: 40, nextpool: 16, prevpool: 24, szidx: 36 },
-    runtime: Runtime { size: 459944, debug_offsets: ABSENT, finalizing: 24, gc: ABSENT, interpreters_head: 40, interpreters_main: 48 },
+    runtime: Runtime { size: 459944, debug_offsets: ABSENT, finalizing: 24, gc: ABSENT, interpreters_head: 40, interpreters_main: 48, tracemalloc_traces: 2952 },
     set: Set { size: 200, fill: 16, mask: 32, smalltable: 64, table: 40, used: 24, weakreflist: 192 },
     set_entry: SetEntry { size: 16, hash: 8, key: 0 },
     stack_chunk: StackChunk { size: 32, data: 24, previous: 0, size_field: 8, top: 16 },
@@ -2731,6 +2832,9 @@ const LAYOUT_3_12: Layout = Layout {
     tee_data: TeeData { size: 496, it: 16, nextlink: 32, numread: 24, values: 40 },
     thread: Thread { size: 288, async_exc: 128, async_gen_finalizer: 200, async_gen_firstiter: 192, cframe: 56, context: 208, curexc_traceback: ABSENT, curexc_type: ABSENT, curexc_value: ABSENT, current_exception: 96, current_frame: ABSENT, datastack_chunk: 232, datastack_top: 240, dict: 112, exc_info: 104, exc_state: 256, frame: ABSENT, id: 224, interp: 16, native_thread_id: 144, next: 8, prev: 0, profile_object: 80, thread_id: 136, threading_local_key: ABSENT, threading_local_sentinel: ABSENT, trace_object: 88, trash_delete_later: 160 },
     time: Time { size: 40, hastzinfo: 24, tzinfo: 32 },
+    trace: Trace { size: 16, bytes: 0, traceback: 8 },
+    trace_frame: TraceFrame { size: 12, file: 0, line: 8 },
+    trace_stack: TraceStack { size: 24, count: 8, frames: 12, total: 10 },
     traceback: Traceback { size: 40, frame: 24, lasti: 32, lineno: 36, next: 16 },
     tuple: Tuple { size: 32, item: 24 },
     type_: Type { size: 416, alloc: 304, base: 256, bases: 336, basicsize: 32, cache: 352, dealloc: 48, del: 376, dict: 264, dictoffset: 288, doc: 176, finalize: 392, flags: 168, free: 320, getset: 248, init: 296, itemsize: 40, members: 240, methods: 232, mro: 344, name: 24, new: 312, ob_size: 16, subclasses: 360, traverse: 184, vectorcall: 400, watched: 408, weaklist: 368, weaklistoffset: 208 },
@@ -2950,6 +3054,8 @@ const LAYOUT_3_13: Layout = Layout {
     hamt_array: HamtArray { size: 280, array: 16 },
     hamt_bitmap: HamtBitmap { size: 40, array: 32 },
     hamt_collision: HamtCollision { size: 40, array: 32 },
+    hashtable: Hashtable { size: 80, bucket_count: 8, buckets: 16, data_size: ABSENT, entries: 0, key_size: ABSENT },
+    hashtable_entry: HashtableEntry { size: 32, hash: 8, key: 16, next: 0, value: 24 },
     heap_type: HeapType { size: 928, cached_keys: 880, module: 888, name: 856, qualname: 872, slots: 864, spec_cache: 904, tpname: 896 },
     iframe: Iframe { size: 80, builtins: 32, code: 0, frame_obj: 48, func: 16, globals: 24, is_entry: ABSENT, locals: 40, localsplus: 72, owner: 70, prev_instr: 56, previous: 8, stackpointer: ABSENT, stacktop: 64 },
     interp: Interp { size: 194968, after_forkers_child: 10648, after_forkers_parent: 10640, atexit: 10696, audit_hooks: 10808, before_forkers: 10632, builtins: 7648, builtins_copy: 8464, cached_objects: 194328, ceval_gil: 16, codec_error_registry: 7976, codec_search_cache: 7968, codec_search_path: 7960, dict: 8448, extra_dict: 194264, func_state: 17000, gc: 7400, id: 7272, import_func: 7696, importlib: 7672, interned_strings: 194328, modules: 7656, modules_by_index: 7664, next: 7264, obmalloc: 10800, pyexitfunc: ABSENT, pyexitmodule: ABSENT, sysdict: 7640, threads_head: 7344, threads_main: 7352, type_cache: 84656, types: 84648, types_builtins: 182968, types_builtins_count: 182960, types_for_extensions: 192584 },
@@ -2966,7 +3072,7 @@ const LAYOUT_3_13: Layout = Layout {
     odict: Odict { size: 112, fast_nodes: 64, fast_nodes_size: 72, first: 48, inst_dict: 96, last: 56, resize_sentinel: 80, weakreflist: 104 },
     odict_node: OdictNode { size: 32, hash: 8, key: 0, next: 16, prev: 24 },
     pool_header: PoolHeader { size: 48, arenaindex: 32, count: 0, freeblock: 8, maxnextoffset: 44, nextoffset: 40, nextpool: 16, prevpool: 24, szidx: 36 },
-    runtime: Runtime { size: 283320, debug_offsets: 0, finalizing: 608, gc: ABSENT, interpreters_head: 632, interpreters_main: 640 },
+    runtime: Runtime { size: 283320, debug_offsets: 0, finalizing: 608, gc: ABSENT, interpreters_head: 632, interpreters_main: 640, tracemalloc_traces: 10264 },
     set: Set { size: 200, fill: 16, mask: 32, smalltable: 64, table: 40, used: 24, weakreflist: 192 },
     set_entry: SetEntry { size: 16, hash: 8, key: 0 },
     stack_chunk: StackChunk { size: 32, data: 24, previous: 0, size_field: 8, top: 16 },
@@ -2975,6 +3081,9 @@ const LAYOUT_3_13: Layout = Layout {
     tee_data: TeeData { size: 496, it: 16, nextlink: 32, numread: 24, values: 40 },
     thread: Thread { size: 304, async_exc: 144, async_gen_finalizer: 200, async_gen_firstiter: 192, cframe: ABSENT, context: 208, curexc_traceback: ABSENT, curexc_type: ABSENT, curexc_value: ABSENT, current_exception: 112, current_frame: 72, datastack_chunk: 232, datastack_top: 240, dict: 128, exc_info: 120, exc_state: 256, frame: ABSENT, id: 224, interp: 16, native_thread_id: 160, next: 8, prev: 0, profile_object: 96, thread_id: 152, threading_local_key: 288, threading_local_sentinel: 296, trace_object: 104, trash_delete_later: 168 },
     time: Time { size: 40, hastzinfo: 24, tzinfo: 32 },
+    trace: Trace { size: 16, bytes: 0, traceback: 8 },
+    trace_frame: TraceFrame { size: 12, file: 0, line: 8 },
+    trace_stack: TraceStack { size: 24, count: 8, frames: 12, total: 10 },
     traceback: Traceback { size: 40, frame: 24, lasti: 32, lineno: 36, next: 16 },
     tuple: Tuple { size: 32, item: 24 },
     type_: Type { size: 416, alloc: 304, base: 256, bases: 336, basicsize: 32, cache: 352, dealloc: 48, del: 376, dict: 264, dictoffset: 288, doc: 176, finalize: 392, flags: 168, free: 320, getset: 248, init: 296, itemsize: 40, members: 240, methods: 232, mro: 344, name: 24, new: 312, ob_size: 16, subclasses: 360, traverse: 184, vectorcall: 400, watched: 408, weaklist: 368, weaklistoffset: 208 },

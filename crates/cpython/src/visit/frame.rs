@@ -7,6 +7,7 @@ use undying_graph::{Certainty, EdgeKind};
 
 use crate::builtin::Visitor;
 use crate::class::Class;
+use crate::code;
 use crate::layout::ABSENT;
 use crate::space::Body;
 use crate::visit::{Context, Name, Naming, Out, callable};
@@ -28,7 +29,7 @@ pub fn object<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) {
     out.exact(body.word(f.locals_cache), EdgeKind::Attr, Name::None);
     let inner = body.word(f.frame);
     let frame = cx.space.body_or_empty(inner);
-    out.named(address, Naming::Code(frame.word(cx.layout.iframe.code), 0));
+    out.named(address, Naming::Frame(frame.word(cx.layout.iframe.code), code::frame_line(cx, frame)));
     if frame.byte(cx.layout.iframe.owner) == OWNED_BY_FRAME_OBJECT {
         interpreter_frame(cx, frame, out);
     }
@@ -37,7 +38,7 @@ pub fn object<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) {
 /// A frame object up to 3.10, which has everything inside.
 fn old_object<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) {
     let (f, words) = (&cx.layout.frame, &cx.shape.frame_labels);
-    out.named(address, Naming::Code(body.word(f.code), 0));
+    out.named(address, Naming::Frame(body.word(f.code), code::frame_object_line(cx, body)));
     out.exact(body.word(f.back), EdgeKind::Frame, Name::Known(words.back));
     out.exact(body.word(f.code), EdgeKind::Attr, Name::Known(words.code));
     out.exact(body.word(f.builtins), EdgeKind::Attr, Name::Known(words.builtins));
