@@ -189,8 +189,37 @@ pub struct Tally {
 pub struct Record {
     /// The birthplace's number and 1; 0 is no birth.
     pub place: u32,
+    /// The epoch of the birth in the low [`EPOCH_BITS`], the block's size above them: in
+    /// granules, rounded down, 15 for all that are larger.
+    pub epoch_and_size: u32,
+}
+
+/// Bits of an epoch in a [`Record`]; past the last one, births are of that.
+pub const EPOCH_BITS: u32 = 28;
+
+/// The last epoch that a record can tell.
+pub const LAST_EPOCH: u32 = (1 << EPOCH_BITS) - 1;
+
+impl Record {
+    /// A birth at a place (its number) in an epoch, of a block of so many bytes.
+    #[inline]
+    pub fn new(place: u32, epoch: u32, bytes: usize) -> Record {
+        let size = (bytes / GRANULE as usize).min(15) as u32;
+        let epoch = if epoch > LAST_EPOCH { LAST_EPOCH } else { epoch };
+        Record { place: place.wrapping_add(1), epoch_and_size: epoch | size << EPOCH_BITS }
+    }
+
     /// The epoch of the birth.
-    pub epoch: u32,
+    #[inline]
+    pub fn epoch(self) -> u32 {
+        self.epoch_and_size & LAST_EPOCH
+    }
+
+    /// Whether the block may have so many bytes.
+    #[inline]
+    pub fn may_hold(self, bytes: u64) -> bool {
+        bytes / GRANULE <= u64::from(self.epoch_and_size >> EPOCH_BITS) || self.epoch_and_size >> EPOCH_BITS == 15
+    }
 }
 
 /// Where the records of one stretch of memory are.

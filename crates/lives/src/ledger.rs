@@ -176,8 +176,8 @@ impl Ledger {
 
     /// A block was born at a place; what lay there before is forgotten.
     #[inline]
-    pub fn birth(&mut self, block: u64, place: u32) {
-        let record = Record { place: place.wrapping_add(1), epoch: self.epoch };
+    pub fn birth(&mut self, block: u64, place: u32, bytes: usize) {
+        let record = Record::new(place, self.epoch, bytes);
         match self.shadow.get_or_make(block) {
             Ok(there) => *there = record,
             Err(Full) => self.lost += 1,
@@ -370,7 +370,7 @@ impl Ledger {
 
     /// A sampled block's birth.
     pub fn sample(&mut self, block: u64, bytes: u64, place: u32) {
-        let record = Record { place: place.wrapping_add(1), epoch: self.epoch };
+        let record = Record::new(place, self.epoch, bytes as usize);
         if self.samples.is_empty() || self.samples_used * 4 > SAMPLES * 3 {
             self.lost += 1;
             return;

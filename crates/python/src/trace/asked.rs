@@ -132,7 +132,7 @@ fn each_living(
     while ledger.alive(stretch, &mut found) {
         for (block, birth) in found.drain(..) {
             let of = Telling { living: event.living, offsets: &tracer.offsets, functions: &tracer.functions };
-            if let Some(class) = tracer.classes.of_living(&of, ledger, block) {
+            if let Some(class) = tracer.classes.of_living(&of, ledger, block, birth) {
                 f(ledger, class.number, block + u64::from(class.before), birth);
             }
         }
@@ -154,8 +154,8 @@ pub fn trace_alive(first: u32, last: u32, builtin: bool) -> Vec<Alive> {
         each_living(tracer, ledger, event, |ledger, class, object, birth| {
             let Some(row) = ledger.class_row(class) else { return };
             let heap = row.flags & HEAP_TYPE != 0;
-            if (first..last).contains(&birth.epoch) && (heap || builtin) {
-                alive.push((ledger.words(row.name).to_owned(), heap, object, birth.epoch, birth.place - 1));
+            if (first..last).contains(&birth.epoch()) && (heap || builtin) {
+                alive.push((ledger.words(row.name).to_owned(), heap, object, birth.epoch(), birth.place - 1));
             }
         });
         alive

@@ -2,7 +2,7 @@
 //! all.  A block that dies still says it: deallocators leave the type and a count of 0.
 //! Words are believed only where the class they point to is known, or proves to be one.
 
-use undying_lives::format::{Class, FOLLOWED, FREE_LIST, HEAP_TYPE, IS_CODE, IS_TYPE, Text};
+use undying_lives::format::{Class, FOLLOWED, FREE_LIST, HEAP_TYPE, IS_CODE, IS_TYPE, Record, Text};
 use undying_lives::{Full, Ledger};
 
 use super::interpreter::{Functions, Offsets};
@@ -57,6 +57,8 @@ pub struct Known {
     pub before: u32,
     /// Its flags in the ledger.
     pub flags: u32,
+    /// Bytes that a block must have at least to hold an instance.
+    pub least: u32,
 }
 
 /// The classes met so far.
@@ -86,31 +88,42 @@ impl Classes {
         Classes { slots: [Slot { address: 0, class: None }; SLOTS], followed: Vec::new() }
     }
 
-    /// The class of a dead object whose block begins here.
+    /// The class of a dead object whose block begins here.  What a deallocator leaves tells
+    /// in this order, without one word being taken for another: an unlinked header of the
+    /// collector's is no address, nor are cleared words before it.
     #[inline]
-    pub fn of_dead(&mut self, of: &Telling<'_>, ledger: &mut Ledger, block: u64) -> Option<Known> {
-        self.of_block(of, ledger, block, true)
-    }
-
-    /// The class of a living object whose block begins here.
-    pub fn of_living(&mut self, of: &Telling<'_>, ledger: &mut Ledger, block: u64) -> Option<Known> {
-        self.of_block(of, ledger, block, false)
-    }
-
-    /// In this order no word is taken for another: the collector's header of a collectable
-    /// object points to headers, and what lies before it to no class.
-    #[inline]
-    fn of_block(&mut self, of: &Telling<'_>, ledger: &mut Ledger, block: u64, dead: bool) -> Option<Known> {
-        const PLACES: [u32; 3] = [0, 16, 32];
-        let fits = |known: Option<Known>, before: u32| known.filter(|k| k.before == before);
-        let counted = |before: u32| (count(of, block + u64::from(before)) == 0) == dead;
-        let class = |before: u32| of.living.word(block, before + 8);
-        let met = |c: &Classes, at: u64| c.slots[slot_of(at)].class.filter(|_| c.slots[slot_of(at)].address == at);
-        let known = PLACES.into_iter().filter(|&b| counted(b)).find_map(|b| fits(met(self, class(b)), b));
-        if known.is_some() {
-            return known;
+    pub fn of_dead(&mut self, of: &Telling<'_>, ledger: &mut Ledger, block: u64, birth: Record) -> Option<Known> {
+        for before in [0, 16, 32] {
+            if count(of, block + u64::from(before)) == 0
+                && let Some(known) = self.at(of, ledger, of.living.word(block, before + 8))
+                && known.before == before
+                && birth.may_hold(u64::from(known.least))
+            {
+                return Some(known);
+            }
+            if !birth.may_hold(u64::from(before) + 32) {
+                return None;
+            }
         }
-        PLACES.into_iter().filter(|&b| counted(b)).find_map(|b| fits(self.at(of, ledger, class(b)), b))
+        None
+    }
+
+    /// The class of a living object whose block begins here.  Classes that are known are
+    /// looked for first, for a linked header points to another one, not known for a class.
+    pub fn of_living(&mut self, of: &Telling<'_>, ledger: &mut Ledger, block: u64, birth: Record) -> Option<Known> {
+        let place =
+            |before: &u32| birth.may_hold(u64::from(*before) + 16) && count(of, block + u64::from(*before)) != 0;
+        let class = |before: u32| of.living.word(block, before + 8);
+        let fits = |known: &Known, before: u32| known.before == before && birth.may_hold(u64::from(known.least));
+        let places = || [0, 16, 32].into_iter().filter(place);
+        let met = places().find_map(|b| self.met(class(b)).filter(|k| fits(k, b)));
+        met.or_else(|| places().find_map(|b| self.at(of, ledger, class(b)).filter(|k| fits(k, b))))
+    }
+
+    #[inline]
+    fn met(&self, address: u64) -> Option<Known> {
+        let slot = &self.slots[slot_of(address)];
+        slot.class.filter(|_| slot.address == address)
     }
 
     /// The class at an address that may be anything.
@@ -131,7 +144,7 @@ impl Classes {
     #[inline(never)]
     fn look(&mut self, of: &Telling<'_>, ledger: &mut Ledger, address: u64) -> Option<Known> {
         let known = match ledger.class_at(address).and_then(|n| Some((n, ledger.class_row(n)?))) {
-            Some((number, row)) => Some(Known { number, before: row.before, flags: row.flags }),
+            Some((number, row)) => Some(known(number, row)),
             None if is_class(of.offsets, address) => self.enter(of, ledger, address).ok(),
             None => None,
         };
@@ -163,7 +176,7 @@ impl Classes {
         let basic_bytes = living.word(address, o.type_basic);
         let row = Class { address, name: Text::default(), before, flags, dead: [0; 2], basic_bytes };
         let number = ledger.add_class(&name, row)?;
-        Ok(Known { number, before, flags })
+        Ok(known(number, &row))
     }
 
     /// A block of this size came: what was known of its addresses no longer is.
@@ -190,6 +203,11 @@ impl Classes {
         }
         ledger.class_gone(address);
     }
+}
+
+fn known(number: u32, row: &Class) -> Known {
+    let least = u64::from(row.before).saturating_add(row.basic_bytes);
+    Known { number, before: row.before, flags: row.flags, least: u32::try_from(least).unwrap_or(u32::MAX) }
 }
 
 #[inline(always)]

@@ -46,6 +46,9 @@ static FORKED: AtomicBool = AtomicBool::new(false);
 /// Where samples may be: a bit for each hash of an address that was one.
 static FILTER: [AtomicU64; 1 << 10] = [const { AtomicU64::new(0) }; 1 << 10];
 
+/// The bytes of a dead block that are looked at.
+const REMAINS: usize = 48;
+
 /// What one thread at a time uses, by the interpreter's lock.
 #[repr(transparent)]
 pub struct Shared<T>(UnsafeCell<T>);
@@ -112,7 +115,13 @@ fn born(block: *mut c_void, size: usize) -> *mut c_void {
 unsafe extern "C" fn every_malloc(_: *mut c_void, size: usize) -> *mut c_void {
     let b = &before().objects;
     // SAFETY: handed on as it came.
-    born(unsafe { (b.malloc)(b.context, size) }, size)
+    let block = unsafe { (b.malloc)(b.context, size) };
+    if !block.is_null() {
+        // What lay there before could be taken for what dies there one day.
+        // SAFETY: a fresh block of `size` bytes, whose content is nobody's.
+        unsafe { block.cast::<u8>().write_bytes(0, size.min(REMAINS)) };
+    }
+    born(block, size)
 }
 
 unsafe extern "C" fn every_calloc(_: *mut c_void, count: usize, size: usize) -> *mut c_void {

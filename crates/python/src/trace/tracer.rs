@@ -65,7 +65,7 @@ impl Tracer {
         self.look_at_collector(event, ledger);
         self.classes.came(ledger, block, size);
         if let Ok(place) = self.place(event, ledger) {
-            ledger.birth(block, place);
+            ledger.birth(block, place, size);
         }
         self.last = block;
         if !self.classes.followed.is_empty() {
@@ -96,10 +96,10 @@ impl Tracer {
             return;
         };
         let of = Telling { living: event.living, offsets: &self.offsets, functions: &self.functions };
-        let Some(class) = self.classes.of_dead(&of, ledger, block) else { return };
+        let Some(class) = self.classes.of_dead(&of, ledger, block, birth) else { return };
         let end = match self.collector {
             // what a finalizer makes and drops meanwhile dies by its count
-            Some((thread, since)) if thread == event.thread && birth.epoch < since => End::Collector,
+            Some((thread, since)) if thread == event.thread && birth.epoch() < since => End::Collector,
             _ => End::Count,
         };
         ledger.died(birth, class.number, end);
@@ -147,8 +147,8 @@ impl Tracer {
                 *block = 0;
                 continue;
             };
-            let known = self.classes.of_living(&of, ledger, *block);
-            let known = known.or_else(|| self.classes.of_dead(&of, ledger, *block));
+            let known = self.classes.of_living(&of, ledger, *block, birth);
+            let known = known.or_else(|| self.classes.of_dead(&of, ledger, *block, birth));
             if let Some(class) = known {
                 if class.flags & FOLLOWED != 0 {
                     follow::born(ledger, class.number, *block + u64::from(class.before), birth);
@@ -175,7 +175,7 @@ impl Tracer {
         self.look_at_collector(event, ledger);
         if let Some(birth) = ledger.take(block) {
             let end = match self.collector {
-                Some((thread, since)) if thread == event.thread && birth.epoch < since => End::Collector,
+                Some((thread, since)) if thread == event.thread && birth.epoch() < since => End::Collector,
                 _ => End::Count,
             };
             ledger.died(birth, class.number, end);
@@ -183,7 +183,8 @@ impl Tracer {
         if is_birth {
             self.last = block;
             if let Ok(place) = self.place(event, ledger) {
-                ledger.birth(block, place);
+                // as large as it must be; what a list held is not asked
+                ledger.birth(block, place, usize::MAX);
             }
         }
     }
@@ -201,9 +202,9 @@ impl Tracer {
         self.look_at_collector(event, ledger);
         let Some(sample) = ledger.take_sample(block) else { return };
         let of = Telling { living: event.living, offsets: &self.offsets, functions: &self.functions };
-        let Some(class) = self.classes.of_dead(&of, ledger, block) else { return };
+        let Some(class) = self.classes.of_dead(&of, ledger, block, sample.record) else { return };
         let end = match self.collector {
-            Some((thread, since)) if thread == event.thread && sample.record.epoch < since => End::Collector,
+            Some((thread, since)) if thread == event.thread && sample.record.epoch() < since => End::Collector,
             _ => End::Count,
         };
         let stands_for = (1.0 / -(-(sample.bytes as f64) / mean as f64).exp_m1()).round();
