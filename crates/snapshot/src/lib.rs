@@ -13,7 +13,7 @@ mod table;
 mod write;
 
 pub use error::{ReadError, WriteError};
-pub use meta::{Counts, Meta, read_meta};
+pub use meta::{CheckpointMeta, Counts, Meta, RecordedMeta, read_meta};
 pub use read::read;
 pub use schema::SCHEMA;
 pub use write::{Summary, Writer};

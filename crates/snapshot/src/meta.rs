@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use undying_graph::Facts;
+use undying_graph::{Births, CheckpointRow, Facts, Labels};
 
 use crate::error::ReadError;
 use crate::schema::{META, SCHEMA};
@@ -33,6 +33,15 @@ pub struct Counts {
     pub names: u64,
     /// Stretches of the address space.
     pub regions: u64,
+    /// Objects whose birth was recorded.
+    #[serde(default)]
+    pub births: u64,
+    /// Lines of functions under their callers.
+    #[serde(default)]
+    pub places: u64,
+    /// Classes that died, by place.
+    #[serde(default)]
+    pub deaths: u64,
 }
 
 /// What `meta.json` says.
@@ -46,8 +55,56 @@ pub struct Meta {
     pub captured_at: String,
     /// Rows of each table.
     pub counts: Counts,
+    /// What is known of the births as a whole, where somebody recorded them.
+    pub births: Option<RecordedMeta>,
     /// The target.
     pub facts: Facts,
+}
+
+/// Who recorded births, and how.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct RecordedMeta {
+    /// The name of an [`undying_graph::Recorder`].
+    pub recorder: String,
+    /// Mean bytes from one sample to the next; 0 where every block is recorded.
+    #[serde(default)]
+    pub sample_bytes: u64,
+    /// Births that could not be kept.
+    #[serde(default)]
+    pub lost: u64,
+    /// The epoch under way.
+    #[serde(default)]
+    pub epoch: u32,
+    /// Moments with a name, oldest first.
+    #[serde(default)]
+    pub checkpoints: Vec<CheckpointMeta>,
+}
+
+/// A moment with a name.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct CheckpointMeta {
+    /// The name.
+    pub name: String,
+    /// The first epoch after it.
+    pub epoch: u32,
+    /// Seconds since 1970.
+    pub at: f64,
+}
+
+impl RecordedMeta {
+    /// Of these births.
+    pub(crate) fn of(births: &Births, labels: &Labels) -> RecordedMeta {
+        let finite = |at: f64| if at.is_finite() { at } else { 0.0 };
+        let moment =
+            |c: &CheckpointRow| CheckpointMeta { name: labels.text(c.name).into(), epoch: c.epoch, at: finite(c.at) };
+        RecordedMeta {
+            recorder: births.recorder.name().into(),
+            sample_bytes: births.sample_bytes,
+            lost: births.lost,
+            epoch: births.epoch,
+            checkpoints: births.checkpoints.iter().map(moment).collect(),
+        }
+    }
 }
 
 /// The front of the file: what must be understood before the rest is.
@@ -57,6 +114,8 @@ struct Front {
     undying: String,
     captured_at: String,
     counts: Counts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    births: Option<RecordedMeta>,
 }
 
 /// Reads `meta.json` alone: quick, whatever the heap's size.
@@ -99,12 +158,17 @@ fn parse(text: &str) -> Result<Meta, ReadError> {
     let seconds = rest.remove("captured_unix").unwrap_or(Value::from(0.0));
     rest.insert("captured_at".into(), seconds);
     let facts = Facts::deserialize(Value::Object(rest)).map_err(|e| ReadError::damaged(META, e))?;
-    let Front { schema, undying, captured_at, counts } = front;
-    Ok(Meta { schema, undying, captured_at, counts, facts })
+    let Front { schema, undying, captured_at, counts, births } = front;
+    Ok(Meta { schema, undying, captured_at, counts, births, facts })
 }
 
 /// The text of `meta.json`.
-pub(crate) fn to_text(undying: &str, counts: Counts, facts: &Facts) -> serde_json::Result<String> {
+pub(crate) fn to_text(
+    undying: &str,
+    counts: Counts,
+    births: Option<RecordedMeta>,
+    facts: &Facts,
+) -> serde_json::Result<String> {
     let mut facts = facts.clone();
     // JSON has no number for these.
     for seconds in [&mut facts.captured_at, &mut facts.paused_seconds] {
@@ -113,7 +177,7 @@ pub(crate) fn to_text(undying: &str, counts: Counts, facts: &Facts) -> serde_jso
         }
     }
     let captured_at = iso_8601(facts.captured_at);
-    let front = Front { schema: SCHEMA, undying: undying.into(), captured_at, counts };
+    let front = Front { schema: SCHEMA, undying: undying.into(), captured_at, counts, births };
     let mut all = Map::new();
     if let Value::Object(mut rest) = serde_json::to_value(&facts)? {
         if let Some(seconds) = rest.remove("captured_at") {

@@ -1,6 +1,7 @@
 //! Reads a snapshot's directory back into a graph.  Whatever the files hold,
 //! the answer is a [`Snapshot`] whose ids are in range, or a [`ReadError`].
 
+mod births;
 mod graph;
 mod open;
 mod small;
@@ -37,15 +38,23 @@ pub fn read(dir: &Path, progress: &dyn Progress) -> Result<Snapshot> {
     let roots = small::roots(dir, &mut labels, objects)?;
     let named = small::names(dir, &mut labels, objects)?;
     let regions = small::regions(dir)?;
+    let births = match &meta.births {
+        Some(recorded) => Some(births::births(dir, recorded, &mut labels, objects, types.len())?),
+        None => None,
+    };
 
     let counts = [objects, traversed, untraversed, types.len(), roots.len(), named.len(), regions.len()];
     let c = meta.counts;
     if counts.map(|n| n as u64) != [c.objects, c.edges, c.untraversed, c.types, c.roots, c.names, c.regions] {
         return Err(ReadError::damaged(META, "its counts are not those of the tables"));
     }
+    let rows = births.as_ref().map_or([0; 3], |b| [b.len(), b.places.len(), b.deaths.len()]);
+    if rows.map(|n| n as u64) != [c.births, c.places, c.deaths] {
+        return Err(ReadError::damaged(META, "its counts are not those of the tables of births"));
+    }
     let misfit = || ReadError::damaged(OBJECTS.file, "its columns do not fit together");
     let mut builder = Builder::from_columns(labels, columns).ok_or_else(misfit)?;
-    *builder.tail_mut() = Tail { types, roots, named, regions, births: None, facts: meta.facts };
+    *builder.tail_mut() = Tail { types, roots, named, regions, births, facts: meta.facts };
     Ok(builder.build())
 }
 

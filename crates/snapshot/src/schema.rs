@@ -112,6 +112,42 @@ pub(crate) const REGIONS: Table = Table {
     }",
 };
 
+pub(crate) const BIRTHS: Table = Table {
+    file: "births.parquet",
+    sorted_by: Some(0),
+    message: "message births {
+        required int32 object_id (INTEGER(32,false));
+        required int32 place (INTEGER(32,false));
+        optional int32 epoch (INTEGER(32,false));
+    }",
+};
+
+pub(crate) const PLACES: Table = Table {
+    file: "places.parquet",
+    sorted_by: None,
+    message: "message places {
+        optional binary file (STRING);
+        optional binary function (STRING);
+        optional int32 line (INTEGER(32,false));
+        optional int32 parent (INTEGER(32,false));
+    }",
+};
+
+pub(crate) const DEATHS: Table = Table {
+    file: "deaths.parquet",
+    sorted_by: None,
+    message: "message deaths {
+        required binary type (STRING);
+        optional int32 type_id (INTEGER(32,false));
+        optional int32 place (INTEGER(32,false));
+        required int64 by_count;
+        required int64 by_collector;
+    }",
+};
+
+/// The tables that are there only where births were recorded.
+pub(crate) const RECORDED: [&Table; 3] = [&PLACES, &DEATHS, &BIRTHS];
+
 impl Table {
     /// The columns, parsed.
     pub fn parsed(&self) -> parquet::errors::Result<TypePtr> {

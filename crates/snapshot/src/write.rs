@@ -2,6 +2,7 @@
 //! their tables, the rest follows at the end.  Knows the graph's rows and the
 //! order of work; pages, bytes and directories are other files' business.
 
+mod births;
 mod dictionary;
 mod edges;
 mod encoder;
@@ -21,8 +22,8 @@ use self::objects::{ObjectPage, Objects};
 use self::small::Small;
 use crate::directory::Partial;
 use crate::error::WriteError;
-use crate::meta::{self, Counts};
-use crate::schema::{EDGES, META, NAMES, OBJECTS, REGIONS, ROOTS, TYPES, Table, UNTRAVERSED};
+use crate::meta::{self, Counts, RecordedMeta};
+use crate::schema::{EDGES, META, NAMES, OBJECTS, RECORDED, REGIONS, ROOTS, TYPES, Table, UNTRAVERSED};
 
 /// No program has so many classes; a type number past it is a mistake.
 const MAX_TYPES: u32 = 1 << 24;
@@ -62,6 +63,8 @@ pub struct Writer {
     last_type: u32,
     /// References to objects that will not come.
     dangling: u64,
+    /// Whether there are tables of births.
+    recorded: bool,
     finished: bool,
 }
 
@@ -91,6 +94,7 @@ impl Writer {
             announced: 0,
             last_type: 0,
             dangling: 0,
+            recorded: false,
             finished: false,
         })
     }
@@ -102,8 +106,9 @@ impl Writer {
             return Err(WriteError::Unfinished(path));
         }
         let mut bytes = 0;
-        for name in [OBJECTS.file, EDGES.file, UNTRAVERSED.file, TYPES.file, ROOTS.file, NAMES.file, REGIONS.file, META]
-        {
+        let recorded = RECORDED.iter().filter(|_| self.recorded).copied();
+        let tables = [&OBJECTS, &EDGES, &UNTRAVERSED, &TYPES, &ROOTS, &NAMES, &REGIONS].into_iter().chain(recorded);
+        for name in tables.map(|t| t.file).chain([META]) {
             let flushed = File::open(self.directory.join(name)).and_then(|f| f.sync_all().and_then(|()| f.metadata()));
             bytes += flushed.map_err(|why| WriteError::Io { path: path.join(name), why })?.len();
         }
@@ -185,12 +190,21 @@ impl Writer {
         }
         self.encoder.finish()?;
         self.keep_known(&mut tail);
-        Small { directory: &self.directory, undying: &self.undying, labels: &self.labels }.write(&tail)?;
+        let small = Small { directory: &self.directory, undying: &self.undying, labels: &self.labels };
+        small.write(&tail)?;
+        if let Some(births) = &tail.births {
+            small.write_births(births)?;
+            self.counts.births = births.len() as u64;
+            self.counts.places = births.places.len() as u64;
+            self.counts.deaths = births.deaths.len() as u64;
+        }
         self.counts.types = types as u64;
         self.counts.roots = tail.roots.len() as u64;
         self.counts.names = tail.named.len() as u64;
         self.counts.regions = tail.regions.len() as u64;
-        let text = meta::to_text(&self.undying, self.counts, &tail.facts)?;
+        let recorded = tail.births.as_ref().map(|b| RecordedMeta::of(b, &self.labels));
+        self.recorded = recorded.is_some();
+        let text = meta::to_text(&self.undying, self.counts, recorded, &tail.facts)?;
         self.directory.file(META)?.write_all(text.as_bytes())
     }
 
@@ -200,6 +214,10 @@ impl Writer {
         tail.roots.retain(|r| there(r.node));
         tail.named.retain(|r| there(r.node));
         tail.named.sort_by_key(|r| r.node);
+        let unknown = tail.births.as_mut().map_or(0, |b| b.keep_known(self.announced as usize, tail.types.len()));
+        if unknown > 0 {
+            *tail.facts.defects.entry("birth-of-nothing".into()).or_default() += unknown;
+        }
         tail.types.iter_mut().for_each(|t| t.object = t.object.filter(|o| there(*o)));
         if self.dangling > 0 {
             *tail.facts.defects.entry("dangling-reference".into()).or_default() += self.dangling;

@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use undying_graph::{Silent, Snapshot};
 use undying_snapshot::{ReadError, SCHEMA, read, read_meta};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 11] = [
     "objects.parquet",
     "edges.parquet",
     "untraversed.parquet",
@@ -20,6 +20,9 @@ const FILES: [&str; 8] = [
     "roots.parquet",
     "names.parquet",
     "regions.parquet",
+    "births.parquet",
+    "places.parquet",
+    "deaths.parquet",
     "meta.json",
 ];
 
@@ -34,6 +37,7 @@ fn small(dir: &Path) -> PathBuf {
             && !heap.roots.is_empty()
             && !heap.named.is_empty()
             && !heap.regions.is_empty()
+            && heap.births.as_ref().is_some_and(|b| b.places.len() > 2 && b.living.len() > 2 && !b.dead.is_empty())
         {
             break heap;
         }
@@ -51,6 +55,9 @@ fn is_sound(s: &Snapshot) {
     }
     assert!(s.roots.iter().all(|r| r.node.index() < s.graph.len()));
     assert!(s.named.iter().all(|r| r.node.index() < s.graph.len()));
+    if let Some(births) = &s.births {
+        assert!(births.iter().all(|b| b.node.index() < s.graph.len() && births.stack(b.place).count() > 0));
+    }
     assert!(s.types.iter().all(|t| t.object.is_none_or(|o| o.index() < s.graph.len())));
 }
 

@@ -13,30 +13,35 @@ use crate::page::load::Rows;
 use crate::schema::{NAMES, REGIONS, ROOTS, TYPES, Table};
 
 /// A table and the buffers its columns are read through.
-struct Reading {
+pub(super) struct Reading {
     table: Open,
     buffers: Buffers,
 }
 
 impl Reading {
-    fn new(dir: &Path, table: &Table) -> Result<Reading> {
+    /// Opens a table.
+    pub(super) fn new(dir: &Path, table: &Table) -> Result<Reading> {
         let buffers = Buffers::new().map_err(|why| ReadError::Io { path: dir.into(), why })?;
         Ok(Reading { table: Open::new(dir, table)?, buffers })
     }
 
-    fn groups(&self) -> usize {
+    /// Row groups.
+    pub(super) fn groups(&self) -> usize {
         self.table.groups()
     }
 
-    fn rows(&self, group: usize) -> usize {
+    /// Rows of a row group.
+    pub(super) fn rows(&self, group: usize) -> usize {
         self.table.rows(group)
     }
 
-    fn damaged(&self, why: &str) -> ReadError {
+    /// An error about this table.
+    pub(super) fn damaged(&self, why: &str) -> ReadError {
         self.table.damaged(why)
     }
 
-    fn integers(&mut self, group: usize, name: &str) -> Result<Vec<Option<i64>>> {
+    /// A column of numbers.
+    pub(super) fn integers(&mut self, group: usize, name: &str) -> Result<Vec<Option<i64>>> {
         let mut all = Vec::new();
         self.table.pages(&mut self.buffers, group, name, Want::Wide, |rows, _| {
             join(rows, rows.wide.iter().map(|&v| v as i64), &mut all);
@@ -45,7 +50,8 @@ impl Reading {
         Ok(all)
     }
 
-    fn texts(&mut self, group: usize, name: &str) -> Result<Vec<Option<Rc<str>>>> {
+    /// A column of texts.
+    pub(super) fn texts(&mut self, group: usize, name: &str) -> Result<Vec<Option<Rc<str>>>> {
         let (mut all, mut known) = (Vec::new(), Vec::<Rc<str>>::new());
         self.table.pages(&mut self.buffers, group, name, Want::Text, |rows, dictionary| {
             for text in dictionary.texts_from(known.len()) {
@@ -57,7 +63,8 @@ impl Reading {
         Ok(all)
     }
 
-    fn bools(&mut self, group: usize, name: &str) -> Result<Vec<bool>> {
+    /// A column of truth values.
+    pub(super) fn bools(&mut self, group: usize, name: &str) -> Result<Vec<bool>> {
         let mut all = Vec::new();
         self.table.pages(&mut self.buffers, group, name, Want::Truth, |rows, _| {
             if rows.narrow.len() != rows.count {
@@ -69,15 +76,18 @@ impl Reading {
         Ok(all)
     }
 
-    fn u32(&self, v: Option<i64>) -> Result<u32> {
+    /// A number that is there and fits.
+    pub(super) fn u32(&self, v: Option<i64>) -> Result<u32> {
         v.and_then(|v| u32::try_from(v).ok()).ok_or_else(|| self.damaged("a number out of range"))
     }
 
-    fn u64(&self, v: Option<i64>) -> Result<u64> {
+    /// A number that is there.
+    pub(super) fn u64(&self, v: Option<i64>) -> Result<u64> {
         v.map(|v| v as u64).ok_or_else(|| self.damaged("a row without a value"))
     }
 
-    fn node(&self, id: Option<i64>, objects: usize) -> Result<NodeId> {
+    /// An object that is there.
+    pub(super) fn node(&self, id: Option<i64>, objects: usize) -> Result<NodeId> {
         match self.u32(id)? {
             id if (id as usize) < objects => Ok(NodeId(id)),
             _ => Err(self.damaged("an object that is not there")),
@@ -94,7 +104,7 @@ fn join<T>(rows: &Rows, mut values: impl Iterator<Item = T>, all: &mut Vec<Optio
 }
 
 /// The text of a row, "" where it has none.
-fn or_empty(text: &Option<Rc<str>>) -> &str {
+pub(super) fn or_empty(text: &Option<Rc<str>>) -> &str {
     text.as_deref().unwrap_or("")
 }
 

@@ -27,7 +27,7 @@ impl Small<'_> {
     }
 
     /// One, in row groups; `columns` gets the rows and the number of the first.
-    fn table<R>(&self, table: &Table, rows: &[R], columns: impl Fn(&[R], usize) -> Vec<Column>) -> io::Result<()> {
+    pub fn table<R>(&self, table: &Table, rows: &[R], columns: impl Fn(&[R], usize) -> Vec<Column>) -> io::Result<()> {
         let mut file = open(self.directory, table, self.undying)?;
         for (i, rows) in rows.chunks(GROUP_ROWS).enumerate() {
             write_group(&mut file, &columns(rows, i * GROUP_ROWS)).map_err(io_error)?;
@@ -36,11 +36,11 @@ impl Small<'_> {
         Ok(())
     }
 
-    fn text(&self, id: LabelId) -> &str {
+    pub fn text(&self, id: LabelId) -> &str {
         self.labels.text(id)
     }
 
-    fn text_or_null(&self, id: LabelId) -> Option<&str> {
+    pub fn text_or_null(&self, id: LabelId) -> Option<&str> {
         (id != LabelId::NONE).then(|| self.labels.text(id))
     }
 

@@ -38,7 +38,49 @@ pub struct Heap {
     pub roots: Vec<(u32, RootKind, String)>,
     pub named: Vec<(u32, String, String, u32)>,
     pub regions: Vec<RegionRow>,
+    pub births: Option<Recorded>,
     pub facts: Facts,
+}
+
+/// File, function, line, caller.
+pub type Place = (String, String, u32, Option<u32>);
+
+/// Class, its number, place, dead by count and by the collector.
+pub type Dead = (String, Option<u32>, Option<u32>, u64, u64);
+
+/// Births, names as text.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub recorder: Recorder,
+    pub places: Vec<Place>,
+    /// Object and place.
+    pub living: Vec<(u32, u32)>,
+    /// Whether each has an epoch.
+    pub epochs: bool,
+    pub dead: Vec<Dead>,
+    pub checkpoints: Vec<(String, u32)>,
+}
+
+impl Recorded {
+    fn tell(&self, sink: &mut dyn Sink) -> Births {
+        let mut births = Births::new(self.recorder);
+        (births.sample_bytes, births.lost, births.epoch) = (self.places.len() as u64, 3, 7);
+        for (file, function, line, parent) in &self.places {
+            let (file, function) = (sink.label(file), sink.label(function));
+            births.places.push(PlaceRow { file, function, line: *line, parent: *parent });
+        }
+        for (node, place) in &self.living {
+            births.push(NodeId(*node), *place, self.epochs.then_some(node % 3));
+        }
+        for (class, type_id, place, by_count, by_collector) in &self.dead {
+            let (class, type_id, place) = (sink.label(class), type_id.map(TypeId), *place);
+            births.deaths.push(DeathRow { class, type_id, place, by_count: *by_count, by_collector: *by_collector });
+        }
+        for (name, epoch) in &self.checkpoints {
+            births.checkpoints.push(CheckpointRow { name: sink.label(name), epoch: *epoch, at: 1.5 });
+        }
+        births
+    }
 }
 
 fn edges(links: &[Link], sink: &mut dyn Sink) -> Vec<Edge> {
@@ -84,6 +126,7 @@ impl Heap {
             let (name, file) = (sink.label(name), sink.label(file));
             tail.named.push(NamedRow { node: NodeId(*node), name, file, line: *line });
         }
+        tail.births = self.births.as_ref().map(|b| b.tell(sink));
         sink.finish(tail)
     }
 
@@ -132,6 +175,48 @@ pub fn same(a: &Snapshot, b: &Snapshot) {
     };
     assert_eq!(named(a), named(b));
     assert_eq!((&a.regions, &a.facts), (&b.regions, &b.facts));
+    assert_eq!(recorded(a), recorded(b));
+}
+
+/// All that is said of births.
+fn recorded(s: &Snapshot) -> Option<impl PartialEq + std::fmt::Debug> {
+    let births = s.births.as_ref()?;
+    let place = |p: &PlaceRow| (s.text(p.file).to_string(), s.text(p.function).to_string(), p.line, p.parent);
+    let dead = |d: &DeathRow| (s.text(d.class).to_string(), d.type_id, d.place, d.by_count, d.by_collector);
+    let moment = |c: &CheckpointRow| (s.text(c.name).to_string(), c.epoch, c.at.to_bits());
+    Some((
+        (births.recorder, births.sample_bytes, births.lost, births.epoch),
+        births.places.iter().map(place).collect::<Vec<_>>(),
+        births.iter().collect::<Vec<_>>(),
+        births.deaths.iter().map(dead).collect::<Vec<_>>(),
+        births.checkpoints.iter().map(moment).collect::<Vec<_>>(),
+    ))
+}
+
+/// Births of some of `objects`; now and then of one that is not there, at a place that is
+/// not there.
+fn births(objects: u32, types: u32) -> impl Strategy<Value = Recorded> {
+    let place = (text(), text(), 0u32..9, prop::option::of(any::<prop::sample::Index>()));
+    let number = |most: u32| prop_oneof![20 => 0..most, 1 => Just(most)];
+    let dead = (text(), prop::option::of(number(types)), prop::option::of(0u32..6), amount(), amount());
+    let living = prop::collection::btree_map(number(objects.max(1)), 0u32..6, 0..9);
+    (
+        prop::sample::select(Recorder::ALL.to_vec()),
+        prop::collection::vec(place, 0..6),
+        living,
+        any::<bool>(),
+        prop::collection::vec(dead, 0..4),
+        prop::collection::vec((text(), any::<u32>()), 0..3),
+    )
+        .prop_map(|(recorder, places, living, epochs, dead, checkpoints)| {
+            let caller = |i: usize, at: Option<prop::sample::Index>| at.map(|at| at.index(i + 1) as u32);
+            let places = places
+                .into_iter()
+                .enumerate()
+                .map(|(i, (file, function, line, at))| (file, function, line, caller(i, at)));
+            let (places, living) = (places.collect(), living.into_iter().collect());
+            Recorded { recorder, places, living, epochs, dead, checkpoints }
+        })
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -218,8 +303,9 @@ pub fn heap(most: u32) -> impl Strategy<Value = Heap> {
             prop::collection::vec(named, 0..=few),
             prop::collection::vec(region(), 0..3),
             facts(),
+            prop::option::of(births(n, types)),
         )
-            .prop_map(|(steps, types, roots, mut named, regions, facts)| {
+            .prop_map(|(steps, types, roots, mut named, regions, facts, births)| {
                 let mut at = 0u64;
                 let things = steps.into_iter().map(|(step, mut thing)| {
                     at = at.saturating_add(step).saturating_add(16);
@@ -229,7 +315,7 @@ pub fn heap(most: u32) -> impl Strategy<Value = Heap> {
                 let things = things.collect();
                 named.sort_by_key(|n| n.0);
                 named.dedup_by_key(|n| n.0);
-                Heap { things, types, roots, named, regions, facts }
+                Heap { things, types, roots, named, regions, births, facts }
             })
     })
 }
@@ -271,5 +357,14 @@ pub fn large(objects: u32) -> Heap {
         Thing { row, links: links.collect(), untraversed: vec![] }
     };
     let class = |i: u32| (format!("m.T{i}"), Some(i), 16, 0, String::new(), Origin::Program, true, false);
-    Heap { things: (0..objects).map(thing).collect(), types: (0..300).map(class).collect(), ..Heap::default() }
+    let births = Recorded {
+        recorder: Recorder::Every,
+        places: (0..5000u32).map(|i| ("f.py".into(), format!("f{}", i / 9), i, i.checked_sub(1 + i % 7))).collect(),
+        living: (0..objects).filter(|i| i % 20 != 3).map(|i| (i, mix(i as u64) as u32 % 5000)).collect(),
+        epochs: true,
+        dead: Vec::new(),
+        checkpoints: Vec::new(),
+    };
+    let (things, types) = ((0..objects).map(thing).collect(), (0..300).map(class).collect());
+    Heap { things, types, births: Some(births), ..Heap::default() }
 }
