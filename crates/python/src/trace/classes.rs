@@ -199,7 +199,7 @@ impl Classes {
     pub fn gone(&mut self, ledger: &mut Ledger, address: u64) {
         let slot = &mut self.slots[slot_of(address)];
         if slot.address == address {
-            slot.address = 0;
+            *slot = Slot { address: 0, class: None };
         }
         ledger.class_gone(address);
     }
