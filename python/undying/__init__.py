@@ -10,55 +10,96 @@
     ...
     undying.snapshot().diff(before)  # what grew
 
-No code of the objects runs, nothing is collected, no value is read.
+    with undying.watching() as w:    # what was made here and outlives it
+        ...
+    w.assert_no_leaks()
+
+No code of the objects runs, and no value is read.  The native module is loaded by the
+first question: the plugin of pytest is imported in every run of it, asked for or not.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, List
 
-from undying import _undying
-from undying._answers import Answer, Cycles, Diff, Refs, Report, Row, Top, Why
-from undying._undying import Error, Snapshot, __version__, open, snapshot
+if TYPE_CHECKING:
+    from undying._answers import Answer, Cycles, Diff, Refs, Report, Row, Top, Why
+    from undying._undying import Error, Snapshot, __version__, open, snapshot
+    from undying._watching import Watch, watching
+    from undying.testing import LeakTestCase, NoLeaks
 
 __all__ = [
     "Answer",
     "Cycles",
     "Diff",
     "Error",
+    "LeakTestCase",
+    "NoLeaks",
     "Refs",
     "Report",
     "Row",
     "Snapshot",
     "Top",
+    "Watch",
     "Why",
     "__version__",
     "cycles",
     "open",
     "refs",
     "snapshot",
+    "watching",
     "why",
 ]
 
+# Where the names are that are looked up when they are first asked for.
+_ANSWERS = ("Answer", "Cycles", "Diff", "Refs", "Report", "Row", "Top", "Why")
+_HOMES = {
+    **{name: "undying._answers" for name in _ANSWERS},
+    **{name: "undying._undying" for name in ("Error", "Snapshot", "__version__", "open", "snapshot")},
+    **{name: "undying._watching" for name in ("Watch", "watching")},
+    **{name: "undying.testing" for name in ("LeakTestCase", "NoLeaks")},
+}
 
-def why(what: Any, *, limit: int = 20) -> Why:
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    import importlib
+
+    found = getattr(importlib.import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})
+
+
+def why(what: Any, *, limit: int = 20) -> "Why":
     """Who keeps it alive, in this process, now.
 
     `what` is any object; a class stands for its instances, a str is a class's name, an
     int an address as `id()` gives it.
     """
+    from undying import _undying
+
     where = _undying.locate(what)
     # or this call would be one of those who hold it: the variable, and the place on the
     # evaluation stack where it was
     what = _undying.locate("")
-    return snapshot().why(where, limit=limit)
+    return _undying.snapshot().why(where, limit=limit)
 
 
-def refs(what: Any, *, limit: int = 20) -> Refs:
+def refs(what: Any, *, limit: int = 20) -> "Refs":
     """Who refers to this object, in this process, now, each way with its name."""
+    from undying import _undying
+
     where = _undying.locate(what)
     what = _undying.locate("")
-    return snapshot().refs(where, limit=limit)
+    return _undying.snapshot().refs(where, limit=limit)
 
 
-def cycles(*, limit: int = 20) -> Cycles:
+def cycles(*, limit: int = 20) -> "Cycles":
     """The reference cycles of this process, now, by shape."""
-    return snapshot().cycles(limit=limit)
+    from undying import _undying
+
+    return _undying.snapshot().cycles(limit=limit)

@@ -1,7 +1,7 @@
 # The extension module: the reference of what Python sees of it.
 
 from os import PathLike
-from typing import Any, Iterable, Literal, Optional, Union, final
+from typing import Any, Iterable, List, Literal, Optional, Tuple, Union, final
 
 from undying._answers import Cycles, Diff, Refs, Report, Top, Why
 
@@ -56,3 +56,22 @@ class Snapshot:
 def snapshot(pid: Optional[int] = None) -> Snapshot: ...
 def open(path: Union[str, PathLike[str]]) -> Snapshot: ...
 def locate(what: Any) -> Where: ...
+
+# The tracer: births and deaths, while the program runs.
+
+def trace_start(*, sample: Optional[int] = None, depth: Optional[int] = None, follow: List[str] = ...) -> None: ...
+def trace_stop() -> None: ...
+def trace_state() -> Tuple[str, bool, bool, int, int]:
+    """Mode ("every", "sample", "off"), in place, told by references too, lost births, epoch."""
+
+def trace_checkpoint(name: Optional[str] = None) -> int: ...
+def trace_lives() -> List[Tuple[str, bool, bool, int, int, int]]:
+    """Class, made at run time, exact, dead by count, dead by the collector, alive."""
+
+def trace_alive(first: int, last: int = ..., *, builtin: bool = False) -> List[Tuple[str, bool, int, int, int]]:
+    """Class, made at run time, address, epoch, place."""
+
+def trace_stack(place: int) -> List[Tuple[str, int, str]]:
+    """File, line, function; innermost first."""
+
+def trace_born(object: Any) -> Optional[List[Tuple[str, int, str]]]: ...
