@@ -14,7 +14,7 @@ use serde::Serialize;
 use undying_graph::{Cancelled, NodeId, Progress, Snapshot, TypeId};
 
 use crate::advice::Advice;
-use crate::{Components, Garbage, NodeSet, Step, TypeCount};
+use crate::{Born, Components, Garbage, NodeSet, Step, TypeCount};
 use knot::Reader;
 use rows::Rows;
 
@@ -68,6 +68,9 @@ pub struct CycleShape {
     pub head_on_cycle: bool,
     /// The objects by class, the eight with most bytes.
     pub types: Vec<TypeCount>,
+    /// Where the instances of `head` were made.
+    #[serde(skip)]
+    pub born: Born,
 }
 
 /// How much is looked at.

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use undying_graph::{Cancelled, Detail, EdgeKind, Flags, NodeId, Origin, Progress, RootKind, Snapshot};
 
 use crate::paths::{Forest, Reached};
-use crate::{Step, Survival};
+use crate::{Born, Step, Survival};
 use claims::{Claims, Start, Tally};
 pub use sources::Holder;
 use sources::Side;
@@ -61,6 +61,8 @@ pub struct Grown {
     pub steps: Vec<Step>,
     /// Which of the steps leads to the holder; 0 where it is no object.
     pub holder_step: usize,
+    /// Where the new objects of the class to name were made.
+    pub born: Born,
     /// What makes the holder the same as one of another interval.
     pub key: String,
     /// The words of the way to the holder, keys and positions left out.
@@ -78,6 +80,7 @@ impl Grown {
         self.entries_new = self.entries_new.saturating_add(other.entries_new);
         self.objects += other.objects;
         self.bytes += other.bytes;
+        self.born.join(&other.born);
         self.class.count += other.class.count;
         self.class.bytes += other.class.bytes;
         for class in &other.classes {
@@ -176,13 +179,28 @@ pub fn growth(
     let new = claims.tallies(&later, |n| names.of_node(1, after, n));
     let old = claim_gone(&earlier, survival, &accounts).tallies(&earlier, |n| names.of_node(0, before, n));
     let rows = net(&names, after, &accounts, &new, &old);
+    let mut born = births(after, &claims, |n| names.of_node(1, after, n));
     let told = rows.into_iter().filter_map(|(account, gains)| {
-        describe(after, forest, &later, &claims, accounts.rows[account as usize], gains)
+        let mut grown = describe(after, forest, &later, &claims, accounts.rows[account as usize], gains)?;
+        grown.born = born.remove(&(account, grown.class.class)).unwrap_or_default();
+        Some(grown)
     });
     let mut told: Vec<Grown> = alike(told.collect(), after);
     told.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.key.cmp(&b.key)));
     told.truncate(MOST);
     Ok(told)
+}
+
+/// Where what each account claims was made, by account and class; empty where nobody
+/// recorded it.
+fn births(after: &Snapshot, claims: &Claims, class: impl Fn(NodeId) -> u32) -> FxHashMap<(u32, u32), Born> {
+    let mut born: FxHashMap<(u32, u32), Born> = FxHashMap::default();
+    if after.births.is_some() {
+        for (n, account) in claims.each() {
+            born.entry((account, class(n))).or_default().add(after, n);
+        }
+    }
+    born
 }
 
 /// Several holders with an account of their own that read the same but for keys and
@@ -408,6 +426,7 @@ fn describe(
         classes,
         steps,
         holder_step,
+        born: Born::default(),
         key,
         shape,
     };

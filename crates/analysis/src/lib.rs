@@ -5,6 +5,7 @@
 //! [`Snapshot`]: undying_graph::Snapshot
 
 mod advice;
+mod born;
 mod components;
 mod cycles;
 mod diff;
@@ -27,6 +28,7 @@ pub mod render;
 pub mod suspects;
 
 pub use advice::{Advice, AdviceText, Pattern, advice_text};
+pub use born::{Birthplace, Born};
 pub use components::{Components, components, components_within};
 pub use cycles::{Cycle, CycleLimits, CycleShape, CycleState, Cycles, cycles};
 pub use diff::{DiffAnswer, History, Interval, diff};

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use undying_graph::{LabelId, NodeId, RootKind, Snapshot, TypeId};
+use undying_graph::{LabelId, NodeId, PlaceRow, RootKind, Snapshot, TypeId};
 
 use crate::{Step, StepKind};
 
@@ -29,6 +29,38 @@ pub fn node_name(snapshot: &Snapshot, n: NodeId, t: TypeId) -> String {
             format!("{class} {name}")
         }
         _ => class.to_string(),
+    }
+}
+
+/// A place in the program: `pkg/mod.py:41 in make`.
+pub fn place_text(snapshot: &Snapshot, place: &PlaceRow) -> String {
+    let file = match file_text(snapshot.text(place.file)) {
+        "" => "?",
+        file => file,
+    };
+    let mut text = file.to_owned();
+    if place.line > 0 {
+        let _ = write!(text, ":{}", place.line);
+    }
+    if place.function != LabelId::NONE {
+        let _ = write!(text, " in {}", snapshot.text(place.function));
+    }
+    text
+}
+
+/// A file as a module is imported: from where packages or the standard library are
+/// installed; else as it is.
+pub fn file_text(path: &str) -> &str {
+    for packages in ["/site-packages/", "/dist-packages/"] {
+        if let Some((_, inside)) = path.rsplit_once(packages) {
+            return inside;
+        }
+    }
+    // …/lib/python3.12/json/decoder.py
+    let library = path.find("/lib/python3.").and_then(|at| path[at + "/lib/python3.".len()..].split_once('/'));
+    match library {
+        Some((version, inside)) if version.bytes().all(|b| b.is_ascii_digit()) => inside,
+        _ => path,
     }
 }
 

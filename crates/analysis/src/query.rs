@@ -9,7 +9,7 @@ use crate::paths::{self, ChainLimits, Chains, Forest};
 use crate::retainers::{self, Retainer, Retainers};
 use crate::select::{Selected, select};
 use crate::suspects::{self, Suspect};
-use crate::{Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, Refcounts, Survival};
+use crate::{Born, Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, Refcounts, Survival};
 use crate::{components_within, cycles, ledgers};
 
 /// By what `top` sorts.
@@ -88,6 +88,9 @@ pub struct WhyAnswer {
     pub chains: Chains,
     /// Where they are garbage: the cycles that hold them.
     pub cycles: Cycles,
+    /// Where they were made.
+    #[serde(skip)]
+    pub born: Born,
 }
 
 /// An answer, by question.
@@ -189,5 +192,6 @@ fn why(
             all.with_types(&targets.iter().filter_map(class).collect())
         }
     };
-    Ok(WhyAnswer { selected, chains, cycles })
+    let born = Born::of(snapshot, targets);
+    Ok(WhyAnswer { selected, chains, cycles, born })
 }

@@ -12,7 +12,7 @@ pub mod rules;
 use serde::Serialize;
 use undying_graph::{LabelId, NodeId, Snapshot, TypeId};
 
-use crate::{Cycle, Step, naming};
+use crate::{Birthplace, Cycle, Step, naming};
 
 /// How sure a suspect is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -76,7 +76,7 @@ pub struct Suspect {
     /// The same as text.
     pub path_text: String,
     /// Where they were made, where that is known.
-    pub born: Vec<String>,
+    pub born: Vec<Birthplace>,
     /// The extension module to blame, for native kinds.
     pub module_file: Option<String>,
     /// How sure.

@@ -8,7 +8,7 @@ use undying_graph::{NodeId, Snapshot, TypeId};
 use super::knot::Reader;
 use super::shape;
 use super::{Cycle, CycleShape, CycleState};
-use crate::{Step, StepKey, TypeCount, advice, histogram};
+use crate::{Born, Step, StepKey, TypeCount, advice, histogram};
 
 /// Classes told for a shape.
 const TYPES: usize = 8;
@@ -21,6 +21,8 @@ struct Row {
     bytes: u64,
     /// By class and whether the objects are classes themselves.
     types: FxHashMap<(TypeId, bool), (u64, u64)>,
+    /// Where they were made, likewise; empty where that is not known.
+    born: FxHashMap<(TypeId, bool), Born>,
     on_cycle: FxHashSet<TypeId>,
 }
 
@@ -66,6 +68,7 @@ impl Rows {
                 objects: 0,
                 bytes: 0,
                 types: FxHashMap::default(),
+                born: FxHashMap::default(),
                 on_cycle: FxHashSet::default(),
             });
         }
@@ -85,6 +88,9 @@ impl Rows {
         row.bytes = row.bytes.saturating_add(bytes);
         let sum = row.types.entry((t, class)).or_default();
         *sum = (sum.0 + 1, sum.1.saturating_add(bytes));
+        if snapshot.births.is_some() {
+            row.born.entry((t, class)).or_default().add(snapshot, n);
+        }
         if member && !class {
             row.on_cycle.insert(t);
         }
@@ -100,8 +106,9 @@ impl Rows {
 }
 
 impl Row {
-    fn finish(self, reader: &Reader, state: CycleState) -> CycleShape {
+    fn finish(mut self, reader: &Reader, state: CycleState) -> CycleShape {
         let ((head, head_is_class), (instances, instance_bytes)) = self.head(reader);
+        let born = self.born.remove(&(head, head_is_class)).unwrap_or_default();
         let mut types: FxHashMap<TypeId, TypeCount> = FxHashMap::default();
         for ((type_id, _), (count, bytes)) in self.types {
             let none = TypeCount { type_id, count: 0, shallow_bytes: 0 };
@@ -130,6 +137,7 @@ impl Row {
             instance_bytes,
             head_on_cycle: head_is_class || self.on_cycle.contains(&head),
             types,
+            born,
         }
     }
 

@@ -109,6 +109,11 @@ impl Claims {
         }
     }
 
+    /// Every claimed object and its group.
+    pub fn each(&self) -> impl Iterator<Item = (NodeId, u32)> + '_ {
+        self.order.iter().zip(&self.group).map(|(&n, &group)| (NodeId(n), group))
+    }
+
     /// Whether somebody claimed the object.
     pub fn has(&self, n: NodeId) -> bool {
         self.by.get(n.index()).is_some_and(|&b| b != NONE)

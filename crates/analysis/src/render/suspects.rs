@@ -62,7 +62,8 @@ pub(super) fn render_one(snapshot: &Snapshot, suspect: &Suspect, since: Option<&
         rows.push((name, Cell::Bytes(bytes)));
     }
     if !suspect.born.is_empty() {
-        rows.push(("born", Cell::Text(suspect.born.join(", "))));
+        let places: Vec<String> = suspect.born.iter().map(ToString::to_string).collect();
+        rows.push(("born", Cell::Text(places.join(", "))));
     }
     rows.push(("rule", Cell::Text(suspect.rule.to_owned())));
     let since = since.into_iter().flat_map(|dir| ["--since".to_owned(), dir.to_owned()]);

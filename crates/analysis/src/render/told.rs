@@ -5,7 +5,10 @@ use serde::Serialize;
 use undying_graph::{NodeId, Snapshot, TypeId};
 
 use crate::suspects::{PathStep, Suspect, path_steps};
-use crate::{Answer, CycleShape, CycleState, Ledgers, Retainer, TypeCount, WhyAnswer, advice_text, naming};
+use crate::{Answer, Birthplace, CycleShape, CycleState, Ledgers, Retainer, TypeCount, WhyAnswer, advice_text, naming};
+
+/// Birthplaces of what was asked about that are told.
+const BIRTHPLACES: usize = 20;
 
 /// An answer with names in it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -37,6 +40,10 @@ pub enum Told {
         unexplained: u64,
         /// The dead cycles.
         cycles: Vec<Shape>,
+        /// Where they were made, the place of most first; empty where nobody recorded it.
+        born: Vec<Birthplace>,
+        /// Of one object: the stack that made it, innermost first.
+        stack: Vec<String>,
     },
     /// To `cycles`.
     Cycles {
@@ -232,6 +239,8 @@ fn why(snapshot: &Snapshot, answer: &WhyAnswer) -> Told {
         garbage: chains.garbage,
         unexplained: chains.unexplained,
         cycles: answer.cycles.shapes.iter().map(|s| shape(snapshot, s)).collect(),
+        born: answer.born.told(snapshot).into_iter().take(BIRTHPLACES).collect(),
+        stack: super::why::stack(snapshot, answer),
     }
 }
 

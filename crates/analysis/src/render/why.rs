@@ -1,14 +1,18 @@
 //! `why` for people: the distinct chains, most objects first.
 
 use undying_graph::{RootKind, Snapshot};
-use undying_report::{Block, Path, Report, Tone};
+use undying_report::{Block, Cell, Path, Report, Tone};
 
-use super::{Limits, amount, cycles, plural};
+use super::{Limits, amount, cycles, facts, plural};
 use crate::{Query, Selected, Step, StepKind, WhyAnswer, naming};
+
+/// Birthplaces shown, at most.
+const PLACES: usize = 5;
 
 pub(super) fn render(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer, limits: Limits, report: &mut Report) {
     let chains = &answer.chains;
     report.part(format!("{}: {}", title(snapshot, query, answer), amount(chains.targets, chains.bytes)));
+    births(snapshot, answer, limits, report);
     for chain in chains.rows.iter().take(limits.rows) {
         report.finding(format!("{} held by", amount(chain.count, chain.bytes)));
         report.push(Block::Path(path(snapshot, &chain.steps)));
@@ -27,6 +31,37 @@ pub(super) fn render(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer, lim
         let text = format!("{them} reached by no root, and yet not known to be dead: a guess stands between.");
         report.text(Tone::Warning, text);
     }
+}
+
+/// Where they were made: of one object the whole stack, of several the places of most.
+fn births(snapshot: &Snapshot, answer: &WhyAnswer, limits: Limits, report: &mut Report) {
+    let stack = stack(snapshot, answer);
+    let places = answer.born.told(snapshot);
+    let rows: Vec<(&str, Cell)> = match stack.is_empty() {
+        true => {
+            let shown = places.iter().take(limits.rows.min(PLACES));
+            shown.map(|p| ("born", Cell::Text(p.to_string()))).collect()
+        }
+        false => {
+            let words = std::iter::once("born").chain(std::iter::repeat("called by"));
+            words.zip(stack).map(|(word, line)| (word, Cell::Text(line))).collect()
+        }
+    };
+    let omitted = if rows.len() < places.len() { places.len() - rows.len() } else { 0 };
+    if !rows.is_empty() {
+        report.push(facts(rows));
+    }
+    if omitted > 0 {
+        report.text(Tone::Quiet, format!("and at {}", plural(omitted as u64, "other place")));
+    }
+}
+
+/// The stack that made the one object that was asked about, innermost first.
+pub(super) fn stack(snapshot: &Snapshot, answer: &WhyAnswer) -> Vec<String> {
+    let (Selected::Object(n), Some(births)) = (&answer.selected, &snapshot.births) else { return Vec::new() };
+    let place = births.place_of(*n);
+    let rows = place.into_iter().flat_map(|p| births.stack(p));
+    rows.map(|row| naming::place_text(snapshot, row)).collect()
 }
 
 fn title(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer) -> String {

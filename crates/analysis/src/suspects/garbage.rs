@@ -97,7 +97,7 @@ fn suspect(snapshot: &Snapshot, collector: &Collector, shape: &CycleShape, confi
         retained_bytes: Some(shape.bytes),
         path: path_steps(snapshot, steps),
         path_text: naming::cycle_text(snapshot, steps),
-        born: Vec::new(),
+        born: shape.born.few(snapshot),
         module_file: None,
         confidence,
         why: why(collector, shape),

@@ -46,7 +46,7 @@ fn suspect(case: &Case) -> Option<Suspect> {
         retained_bytes: Some(grown.bytes.max(0) as u64),
         path,
         path_text: naming::path_text(case.snapshot, &grown.steps),
-        born: Vec::new(),
+        born: grown.born.few(case.snapshot),
         module_file: None,
         confidence: sure.max(finding.at_most).max(certain(grown.holder)),
         why: format!("{}: {}.", evidence::told(case.history), finding.why),

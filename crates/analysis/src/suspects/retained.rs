@@ -8,7 +8,7 @@
 use undying_graph::Snapshot;
 
 use super::{Confidence, Suspect, SuspectKind, path_steps};
-use crate::{Retainer, naming};
+use crate::{Born, Retainer, naming};
 
 /// A container with one part in so many of the heap's bytes is worth a look.
 const SHARE: u64 = 5;
@@ -65,7 +65,7 @@ fn suspect(snapshot: &Snapshot, r: &Retainer, heap_bytes: u64) -> Option<Suspect
         retained_bytes: Some(r.retained_bytes),
         path: path_steps(snapshot, &r.steps),
         path_text: way.clone(),
-        born: Vec::new(),
+        born: Born::of(snapshot, [r.node]).few(snapshot),
         module_file: None,
         confidence: Confidence::Low,
         why: format!("{way} is {what} {} and holds {part} % of the heap.", most.count),
