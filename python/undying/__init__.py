@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
     from undying._answers import Answer, Cycles, Diff, Refs, Report, Row, Top, Why
+    from undying._arming import Armed, arm
     from undying._undying import Error, Snapshot, __version__, open, snapshot
     from undying._watching import Watch, watching
     from undying.testing import LeakTestCase, NoLeaks
 
 __all__ = [
     "Answer",
+    "Armed",
     "Cycles",
     "Diff",
     "Error",
@@ -41,6 +43,7 @@ __all__ = [
     "Watch",
     "Why",
     "__version__",
+    "arm",
     "cycles",
     "open",
     "refs",
@@ -54,6 +57,7 @@ _ANSWERS = ("Answer", "Cycles", "Diff", "Refs", "Report", "Row", "Top", "Why")
 _HOMES = {
     **{name: "undying._answers" for name in _ANSWERS},
     **{name: "undying._undying" for name in ("Error", "Snapshot", "__version__", "open", "snapshot")},
+    **{name: "undying._arming" for name in ("Armed", "arm")},
     **{name: "undying._watching" for name in ("Watch", "watching")},
     **{name: "undying.testing" for name in ("LeakTestCase", "NoLeaks")},
 }

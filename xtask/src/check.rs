@@ -26,6 +26,8 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/memory/src/stop.rs",
     "crates/memory/src/process.rs",
     "crates/lives/src/rows.rs",
+    "crates/python/src/arm/child.rs",
+    "crates/python/src/arm/failing.rs",
     "crates/python/src/trace/hooks.rs",
     "crates/python/src/trace/interpreter.rs",
     "crates/python/src/trace/memory.rs",

@@ -4,6 +4,7 @@
 //! What is asked of one's own process is done by functions of this module, which have
 //! no frame and keep their parts out of the heap that is looked at.
 
+mod arm;
 mod error;
 mod html;
 mod interrupts;
@@ -23,6 +24,8 @@ mod _undying {
 
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::arm::{arm_begin, arm_end, arm_memory, arm_now, arm_resident, arm_starved};
     #[pymodule_export]
     use crate::error::Error;
     #[pymodule_export]

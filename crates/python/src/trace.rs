@@ -13,3 +13,4 @@ mod memory;
 mod tracer;
 
 pub use asked::*;
+pub use interpreter::{Allocator, Functions};

@@ -282,6 +282,9 @@ pub fn start(tracer: Tracer, plan: Plan) -> Result<(), &'static str> {
     }
     let functions = tracer.functions;
     let first = !READY.load(Relaxed);
+    if plan.mode != Mode::Every && LEFT_BEHIND.load(Relaxed) {
+        return Err("another tool hooked in after the tracer, so a sample cannot be begun in this process any more");
+    }
     // SAFETY: the lock is held, and hooks that are still in place do nothing while off.
     unsafe { *TRACER.0.get() = MaybeUninit::new(tracer) };
     begin(plan)?;
