@@ -15,7 +15,8 @@
     w.assert_no_leaks()
 
 No code of the objects runs, and no value is read.  The native module is loaded by the
-first question: the plugin of pytest is imported in every run of it, asked for or not.
+first question: the plugin of pytest is imported in every run of it, asked for or not
+(PYTEST_DONT_REWRITE: it has no assertions).
 """
 
 from typing import TYPE_CHECKING, Any, List
