@@ -169,14 +169,34 @@ pub enum By {
 #[derive(Args, Debug)]
 #[command(override_usage = "undying run [OPTIONS] SCRIPT [ARGUMENTS]...\n       \
                             undying run [OPTIONS] -m MODULE [ARGUMENTS]...\n       \
-                            undying run [OPTIONS] -c CODE [ARGUMENTS]...")]
+                            undying run [OPTIONS] -c CODE [ARGUMENTS]...\n       \
+                            undying run [OPTIONS] -i [SCRIPT [ARGUMENTS]...]")]
 pub struct Run {
     /// PROGRAM is a module, as in python -m
-    #[arg(short, conflicts_with = "code")]
+    #[arg(short, conflicts_with = "code", requires = "program")]
     pub module: bool,
     /// PROGRAM is code, as in python -c
-    #[arg(short)]
+    #[arg(short, requires = "program")]
     pub code: bool,
+    /// An interactive session, after PROGRAM if one is named: each statement is followed by
+    /// what was born, what died and what waits for the collector
+    #[arg(short, conflicts_with_all = ["sample", "no_births"])]
+    pub interactive: bool,
+    /// Tell each birth and each death of this class as it happens (its dotted name or the
+    /// end of it; may be repeated)
+    #[arg(long, value_name = "CLASS", conflicts_with_all = ["sample", "no_births"])]
+    pub follow: Vec<String>,
+    /// Record one birth in so many bytes, not every one: numbers are then estimates, and the
+    /// program loses hardly any time [BYTES default: 512K]
+    #[arg(long, value_name = "BYTES", value_parser = bytes, num_args = 0..=1, require_equals = true,
+          default_missing_value = "512K", conflicts_with = "no_births")]
+    pub sample: Option<u64>,
+    /// Record so many frames of where an object was born [default: 128]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024), conflicts_with = "no_births")]
+    pub depth: Option<u32>,
+    /// Record no births, though the program's Python has the module undying
+    #[arg(long)]
+    pub no_births: bool,
     /// The interpreter [default: the active virtual environment's, else python3, else python]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
@@ -190,8 +210,25 @@ pub struct Run {
     #[command(flatten)]
     pub judging: Judging,
     /// The program and its arguments, which are left alone
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    #[arg(
+        required_unless_present = "interactive",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "PROGRAM"
+    )]
     pub program: Vec<OsString>,
+}
+
+/// A size: 1000, 64K, 1M, 2G.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|&n| n > 0);
+    number.ok_or_else(|| "give bytes, as 65536 or 64K".to_owned())
 }
 
 /// `undying doctor`

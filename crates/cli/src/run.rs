@@ -3,8 +3,10 @@
 //! The interpreter runs the program itself, as it always does: arguments, module
 //! `__main__`, tracebacks and exit status are Python's own.  All we add is a
 //! function that is called last of all at exit and waits there until the heap
-//! has been looked at from outside.
+//! has been looked at from outside, and, where this Python has the module undying,
+//! its tracer, which starts before the program's first line.
 
+mod births;
 mod child;
 mod python;
 
@@ -21,7 +23,8 @@ use undying_analysis::render::Limits;
 use undying_graph::{Builder, Snapshot};
 use undying_snapshot::Writer;
 
-use self::child::{Ended, Program};
+use self::births::Unrecorded;
+use self::child::{Ended, Onlooker, Program};
 use crate::args::{Common, Format, Run};
 use crate::ask::Asked;
 use crate::failure::{Exit, Failure};
@@ -35,14 +38,18 @@ pub fn run(args: &Run, common: &Common) -> Result<Outcome, Failure> {
     for path in [&args.output, &args.save].into_iter().flatten() {
         check_free(path, common.force)?;
     }
-    let program = Program::start(&python, &interpreter_arguments(args)).map_err(|e| cannot_start(&python, e))?;
+    let colour = output::style(&std::io::stderr(), common, None).colour;
+    let wishes = births::wishes(args, colour);
+    let program = Program::start(&python, &interpreter_arguments(args), wishes.as_deref());
+    let program = program.map_err(|e| cannot_start(&python, e))?;
     // After the start: the program would inherit what is blocked here.
     let inbox = Rc::new(Inbox::open().map_err(|e| cannot_start(&python, e.into()))?);
-    let mut found: Option<Result<Snapshot, Failure>> = None;
-    let ended = program
-        .wait(&inbox, &mut |pid| found = Some(look(pid, args, common, &inbox)))
-        .map_err(|e| cannot_start(&python, e))?;
-    let snapshot = match found {
+    let mut looking = Looking { args, common, inbox: &inbox, found: None, refused: None };
+    let ended = program.wait(&inbox, &mut looking).map_err(|e| cannot_start(&python, e))?;
+    if let Some(failure) = looking.refused {
+        return Err(failure);
+    }
+    let snapshot = match looking.found {
         Some(Ok(snapshot)) => snapshot,
         Some(Err(failure)) => return Ok(without_report(&failure.sentence, &ended, args)),
         None => return Ok(without_report(why_not(&ended), &ended, args)),
@@ -50,9 +57,37 @@ pub fn run(args: &Run, common: &Common) -> Result<Outcome, Failure> {
     report(&snapshot, args, common, &ended)
 }
 
+/// What is done along the program's way, and what came of it.
+struct Looking<'a> {
+    args: &'a Run,
+    common: &'a Common,
+    inbox: &'a Rc<Inbox>,
+    found: Option<Result<Snapshot, Failure>>,
+    /// Why the program was not run after all.
+    refused: Option<Failure>,
+}
+
+impl Onlooker for Looking<'_> {
+    fn look(&mut self, pid: i32) {
+        self.found = Some(look(pid, self.args, self.common, self.inbox));
+    }
+
+    fn goes_on_without_births(&mut self, why: &Unrecorded) -> bool {
+        let needed_by = births::needed_by(self.args);
+        let sentence = why.sentence(needed_by);
+        if needed_by.is_some() {
+            self.refused = Some(Failure::new(Exit::Usage, sentence));
+        } else if why.is_worth_a_word() && !self.common.quiet {
+            crate::say(&sentence);
+        }
+        needed_by.is_none()
+    }
+}
+
 fn interpreter_arguments(args: &Run) -> Vec<OsString> {
-    let switch = if args.module { Some("-m") } else { args.code.then_some("-c") };
-    switch.map(OsString::from).into_iter().chain(args.program.iter().cloned()).collect()
+    let program = if args.module { Some("-m") } else { args.code.then_some("-c") };
+    let switches = args.interactive.then_some("-i").into_iter().chain(program);
+    switches.map(OsString::from).chain(args.program.iter().cloned()).collect()
 }
 
 fn check_free(path: &Path, force: bool) -> Result<(), Failure> {

@@ -56,10 +56,12 @@ impl Case<'_> {
         let mut command = Command::new(UNDYING);
         command.args(["run", "--force", "-o"]).arg(report).arg("--python").arg(&python.path);
         let mut seen = self.seen(command);
-        // Our one line, where there is no report, is the only thing we may add.
+        // That births are not recorded, before all else, and at the end that there is no
+        // report are the only lines we may add.
         let (ours, theirs): (Vec<_>, Vec<_>) =
             seen.stderr.split_inclusive('\n').partition(|l| l.starts_with("undying: "));
-        assert!(ours.len() <= 1, "{ours:?}");
+        let about_births = ours.iter().filter(|l| l.starts_with("undying: births are not recorded: ")).count();
+        assert!(about_births <= 1 && ours.len() - about_births <= 1, "{ours:?}");
         seen.stderr = theirs.concat();
         seen
     }
@@ -231,6 +233,70 @@ fn a_sitecustomize_of_the_users_own_is_still_imported() {
         let mut case = case(dir.path(), &["program.py"]);
         case.python_path = Some(site.path().as_os_str());
         assert!(case.same(&python).stdout.starts_with("mine\n"));
+    }
+}
+
+/// Under undying with these options, of a Python without the module.
+fn with_options(python: &Python, options: &[&str], program: &[&str]) -> Seen {
+    let mut command = Command::new(UNDYING);
+    command.arg("run").arg("--python").arg(&python.path).args(options).args(program).stdin(Stdio::null());
+    let out = command.env_remove("PYTHONPATH").output().expect("runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Seen { status: out.status, stdout: text(out.stdout), stderr: text(out.stderr) }
+}
+
+/// Whether this Python has the module undying, as it has in nobody's pyenv.
+fn has_the_module(python: &Python) -> bool {
+    Command::new(&python.path).args(["-c", "import undying._undying"]).output().is_ok_and(|o| o.status.success())
+}
+
+#[test]
+fn where_births_are_not_recorded_one_line_says_how_to_get_them() {
+    let program = ["-c", "import sys; sys.stderr.write('first line\\n')"];
+    for python in found::supported().into_iter().filter(|p| !has_the_module(p)) {
+        let seen = with_options(&python, &[], &program);
+        let (line, rest) = seen.stderr.split_once('\n').expect("two lines");
+        assert!(line.starts_with("undying: births are not recorded: ") && rest.starts_with("first line\n"), "{seen:?}");
+        match python.version {
+            (3, 8) => assert!(line.contains("3.8") && line.contains("3.9"), "{line}"),
+            _ => assert!(line.contains("python") && line.ends_with(" -m pip install undying"), "{line}"),
+        }
+        for quiet in ["-q", "--no-births"] {
+            assert!(with_options(&python, &[quiet], &program).stderr.starts_with("first line\n"), "{quiet}");
+        }
+        assert!(with_options(&python, &["--sample"], &program).stderr.starts_with(line));
+    }
+}
+
+#[test]
+fn what_needs_births_does_not_begin_without_them() {
+    for python in found::all().into_iter().filter(|p| !has_the_module(p)) {
+        let asked: [(&[&str], &[&str]); 3] =
+            [(&["--follow", "A"], &["-c", "print(1)"]), (&["-i"], &[]), (&["-q", "-i", "-c"], &["print(1)"])];
+        for (options, program) in asked {
+            let seen = with_options(&python, options, program);
+            assert_eq!((seen.status.code(), seen.stdout.as_str()), (Some(2), ""), "{} {seen:?}", python.full);
+            assert!(seen.stderr.starts_with("undying: births are not recorded, and -"), "{seen:?}");
+            assert_eq!(seen.stderr.lines().count(), 1, "{seen:?}");
+        }
+    }
+}
+
+#[test]
+fn options_that_exclude_each_other_are_refused() {
+    let pairs: [&[&str]; 7] = [
+        &["--no-births", "--sample"],
+        &["--no-births", "--depth", "3"],
+        &["--no-births", "--follow", "A"],
+        &["--no-births", "-i"],
+        &["--sample=1K", "--follow", "A"],
+        &["--depth", "0"],
+        &["--sample=0"],
+    ];
+    for options in pairs {
+        let mut command = Command::new(UNDYING);
+        let out = command.arg("run").args(options).args(["-c", "print(1)"]).output().expect("runs");
+        assert_eq!((out.status.code(), out.stdout.len()), (Some(2), 0), "{options:?}");
     }
 }
 

@@ -11,6 +11,7 @@ mod interrupts;
 mod keeping;
 mod own;
 mod refs;
+mod session;
 mod snapshot;
 mod told;
 mod trace;
@@ -28,6 +29,8 @@ mod _undying {
     use crate::arm::{arm_begin, arm_end, arm_memory, arm_now, arm_resident, arm_starved};
     #[pymodule_export]
     use crate::error::Error;
+    #[pymodule_export]
+    use crate::session::{session_begin, session_say};
     #[pymodule_export]
     use crate::snapshot::Snapshot;
     #[pymodule_export]

@@ -3,7 +3,7 @@
 //! ready it calls whoever looks.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -15,6 +15,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tempfile::TempDir;
 
+use super::births::Unrecorded;
 use crate::signals::Inbox;
 
 /// Runs before the program.
@@ -23,6 +24,9 @@ const START: &str = include_str!("sitecustomize.py");
 /// The descriptor our end of the conversation has in the program: high, so that
 /// the program's own files get the numbers they would have had.
 const DESCRIPTOR: i32 = 200;
+
+/// What it may say without an end of line, in bytes.
+const LONGEST: usize = 16 << 10;
 
 /// A program under way.
 pub struct Program {
@@ -45,8 +49,9 @@ pub struct Ended {
 }
 
 impl Program {
-    /// Starts it, with its own standard streams and everything else as it is.
-    pub fn start(python: &OsString, arguments: &[OsString]) -> io::Result<Program> {
+    /// Starts it, with its own standard streams and everything else as it is.  `births`
+    /// are the wishes of the tracer, if it is to be started too.
+    pub fn start(python: &OsString, arguments: &[OsString], births: Option<&str>) -> io::Result<Program> {
         let directory = tempfile::Builder::new().prefix("undying-run-").tempdir()?;
         let here = directory.path().canonicalize()?;
         std::fs::write(here.join("sitecustomize.py"), START)?;
@@ -66,14 +71,17 @@ impl Program {
             }
         }
         command.args(arguments).env("UNDYING_RUN", said).env("PYTHONPATH", path);
+        match births {
+            Some(wishes) => command.env("UNDYING_RUN_BIRTHS", wishes),
+            None => command.env_remove("UNDYING_RUN_BIRTHS"),
+        };
         let child = command.spawn();
         nix::unistd::close(descriptor)?;
         Ok(Program { child: child?, stream: Some(ours), heard: Vec::new(), directory: Some(directory), pid: None })
     }
 
-    /// Waits for its end.  Signals that only we got are handed on.  `look` is
-    /// called with the process once it stands ready; it goes on when `look` returns.
-    pub fn wait(mut self, inbox: &Rc<Inbox>, look: &mut dyn FnMut(i32)) -> io::Result<Ended> {
+    /// Waits for its end.  Signals that only we got are handed on.
+    pub fn wait(mut self, inbox: &Rc<Inbox>, onlooker: &mut dyn Onlooker) -> io::Result<Ended> {
         loop {
             while let Some(signal) = inbox.next() {
                 signal.hand_on(self.child.id() as i32);
@@ -81,13 +89,23 @@ impl Program {
             if let Some(status) = self.ended()? {
                 return Ok(Ended { status, started: self.pid.is_some() });
             }
-            if self.listen() == Some(Said::Ready) {
-                look(self.pid.unwrap_or(self.child.id() as i32));
-                // It reads an end of file and goes on.
-                self.stream = None;
-                continue;
+            match self.listen() {
+                Some(Said::Started(pid)) => {
+                    self.pid = Some(pid);
+                    self.directory = None;
+                }
+                Some(Said::Ready) => {
+                    onlooker.look(self.pid.unwrap_or(self.child.id() as i32));
+                    // It reads an end of file and goes on.
+                    self.stream = None;
+                }
+                Some(Said::Unrecorded(why)) => {
+                    let answer = if onlooker.goes_on_without_births(&why) { b"Y" } else { b"N" };
+                    // One that is gone by now needs none.
+                    let _ = self.stream.as_mut().map(|stream| stream.write(answer));
+                }
+                None => self.sleep(inbox)?,
             }
-            self.sleep(inbox)?;
         }
     }
 
@@ -100,26 +118,27 @@ impl Program {
         }
     }
 
-    /// What it said since, if anything.
+    /// The next thing it said, if it said any.
     fn listen(&mut self) -> Option<Said> {
-        let mut buffer = [0; 64];
-        let n = match self.stream.as_mut()?.read(&mut buffer) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return None,
-            Ok(n) if n > 0 && self.heard.len() < 4096 => n,
-            // It is gone, or talks too much to be ours.
-            _ => {
-                self.stream = None;
-                return None;
+        loop {
+            while let Some(line) = next_line(&mut self.heard) {
+                let said = Said::parse(&line);
+                if said.is_some() {
+                    return said;
+                }
             }
-        };
-        self.heard.extend_from_slice(&buffer[..n]);
-        let (pid, rest) = parse(&self.heard);
-        if let Some(pid) = pid {
-            self.pid = Some(pid);
-            self.directory = None;
+            let mut buffer = [0; 512];
+            let n = match self.stream.as_mut()?.read(&mut buffer) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return None,
+                Ok(n) if n > 0 && self.heard.len() < LONGEST => n,
+                // It is gone, or talks too much to be ours.
+                _ => {
+                    self.stream = None;
+                    return None;
+                }
+            };
+            self.heard.extend_from_slice(&buffer[..n]);
         }
-        self.heard.drain(..self.heard.len() - rest.len());
-        (self.heard.first() == Some(&b'R')).then_some(Said::Ready)
     }
 
     /// Until a signal comes or something is said.
@@ -135,37 +154,68 @@ impl Program {
     }
 }
 
-/// What the function that waits says.
-#[derive(PartialEq)]
+/// Whoever wants to know of the program's way.
+pub trait Onlooker {
+    /// It stands ready to be looked at, and goes on when this returns.
+    fn look(&mut self, pid: i32);
+
+    /// Births are not recorded; whether it goes on all the same.
+    fn goes_on_without_births(&mut self, why: &Unrecorded) -> bool;
+}
+
+/// What the start-up file and the function that waits say, a line each.
+#[derive(PartialEq, Debug)]
 enum Said {
-    /// The program has ended and waits to be looked at.
+    /// This process has begun (`S123`).
+    Started(i32),
+    /// There is no tracer, and why.
+    Unrecorded(Unrecorded),
+    /// The program has ended and waits to be looked at (`R`).
     Ready,
 }
 
-/// The last process announced (`S123\n`), and what follows it.
-fn parse(heard: &[u8]) -> (Option<i32>, &[u8]) {
-    let (mut pid, mut rest) = (None, heard);
-    while let Some((b'S', after)) = rest.split_first() {
-        let Some(end) = after.iter().position(|&b| b == b'\n') else {
-            break;
-        };
-        let digits = std::str::from_utf8(&after[..end]).unwrap_or_default();
-        pid = digits.parse().ok().filter(|&p| p > 0).or(pid);
-        rest = &after[end + 1..];
+impl Said {
+    fn parse(line: &[u8]) -> Option<Said> {
+        let line = String::from_utf8_lossy(line);
+        match line.strip_prefix('S') {
+            Some(digits) => digits.parse().ok().filter(|&p| p > 0).map(Said::Started),
+            None if line == "R" => Some(Said::Ready),
+            None => Unrecorded::parse(&line).map(Said::Unrecorded),
+        }
     }
-    (pid, rest)
+}
+
+/// Takes the first line, once it is all there.
+fn next_line(heard: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let end = heard.iter().position(|&b| b == b'\n')?;
+    let mut line: Vec<u8> = heard.drain(..=end).collect();
+    line.pop();
+    Some(line)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::super::births::Unrecorded;
+    use super::{Said, next_line};
 
     #[test]
     fn the_conversation_may_come_in_any_pieces() {
-        assert_eq!(parse(b""), (None, &b""[..]));
-        assert_eq!(parse(b"S12"), (None, &b"S12"[..]));
-        assert_eq!(parse(b"S12\n"), (Some(12), &b""[..]));
-        assert_eq!(parse(b"S12\nR"), (Some(12), &b"R"[..]));
-        assert_eq!(parse(b"S-1\nS\nR"), (None, &b"R"[..]));
+        let mut heard = b"S12".to_vec();
+        assert_eq!(next_line(&mut heard), None);
+        heard.extend_from_slice(b"\nN/p\nR");
+        assert_eq!(next_line(&mut heard).as_deref(), Some(&b"S12"[..]));
+        assert_eq!(next_line(&mut heard).as_deref(), Some(&b"N/p"[..]));
+        assert_eq!((next_line(&mut heard), &heard[..]), (None, &b"R"[..]));
+    }
+
+    #[test]
+    fn each_line_says_one_thing_or_nothing() {
+        assert_eq!(Said::parse(b"S12"), Some(Said::Started(12)));
+        assert_eq!(Said::parse(b"R"), Some(Said::Ready));
+        let none = Unrecorded::NoModule { python: "/p".into() };
+        assert_eq!(Said::parse(b"N/p"), Some(Said::Unrecorded(none)));
+        for nothing in [&b"S-1"[..], b"S", b"", b"RR", b"\xff"] {
+            assert_eq!(Said::parse(nothing), None);
+        }
     }
 }
