@@ -34,15 +34,15 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
 
 
 def build_command():
-    """The executable, from the same target directory as the module: what the two share is
-    compiled once."""
+    """The executable, from the same target directory as the module, and with the features
+    that both want together: what the two share is compiled once."""
     cargo = os.environ.get("CARGO", "cargo")
-    words = ["build", "--release", "--locked", "--package", "undying-python", "--features", "command"]
-    subprocess.run([cargo, *words, "--bin", "undying-command"], cwd=ROOT, check=True)
+    words = ["build", "--release", "--locked", "--package", "undying-cli", "--package", "undying-python"]
+    subprocess.run([cargo, *words, "--bin", "undying"], cwd=ROOT, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     command = SCRIPTS / "undying"
     # another file under the same name: one that runs is not written to
     command.unlink(missing_ok=True)
-    shutil.copy2(ROOT / target / "release" / "undying-command", command)
+    shutil.copy2(ROOT / target / "release" / "undying", command)
     if shutil.which("strip"):
         subprocess.run(["strip", "--strip-debug", str(command)], check=True)
