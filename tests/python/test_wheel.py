@@ -340,26 +340,74 @@ class Circumstances(WithoutCollector):
         gc.collect()
         self.assertEqual(len(seen), 1)
 
-    def test_a_signal_handler_may_ask_and_its_exception_ends_a_question(self):
-        snapshot = undying.snapshot()
-        asked = []
-        before = signal.signal(signal.SIGUSR1, lambda *_: asked.append(snapshot.report()))
-        self.addCleanup(signal.signal, signal.SIGUSR1, before)
-        stop = threading.Event()
+    def knock(self, answer):
+        """Has signals sent to us from now on, the next one when `answer` to the last has
+        returned or raised."""
+        stop, answered = threading.Event(), threading.Event()
 
-        def knock():
+        def handler(*_):
+            try:
+                answer()
+            finally:
+                answered.set()
+
+        def send():
             while not stop.is_set():
                 os.kill(os.getpid(), signal.SIGUSR1)
+                answered.wait()
+                answered.clear()
 
-        thread = threading.Thread(target=knock)
+        before = signal.signal(signal.SIGUSR1, handler)
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        thread = threading.Thread(target=send)
+        self.addCleanup(thread.join)
+        self.addCleanup(stop.set)
         thread.start()
-        try:
-            while not asked:
-                snapshot.cycles()
-        finally:
-            stop.set()
-            thread.join()
+
+    def test_a_signal_handler_may_ask(self):
+        snapshot = undying.snapshot()
+        asked = []
+        self.knock(lambda: asked or asked.append(snapshot.report()))
+        while not asked:
+            snapshot.cycles()
         self.assertEqual(asked[0].data, snapshot.report().data)
+
+    def test_what_a_signal_handler_raises_ends_the_question(self):
+        class Enough(Exception):
+            pass
+
+        # so many that to name each takes much longer than from one look at signals to the next
+        held = [Slotted() for _ in range(200_000)]
+        snapshot = undying.snapshot()
+        asking, left = [], []
+
+        def answer():
+            if asking:
+                asking.clear()
+                raise Enough
+
+        def watch(frame, event, function):
+            if event == "c_exception":
+                left.append(function.__name__)
+
+        def ended():
+            """Whether the exception came out of the question, and not of one of the Python
+            instructions before and after."""
+            left.clear()
+            try:
+                asking.append(True)
+                sys.setprofile(watch)
+                snapshot.why(Slotted)
+                asking.clear()
+            except Enough as e:
+                return left == ["why"] and e.__traceback__.tb_next.tb_frame.f_code.co_name == "handler"
+            return False
+
+        self.knock(answer)
+        self.addCleanup(sys.setprofile, sys.getprofile())
+        self.assertTrue(any(ended() for _ in range(50)))
+        sys.setprofile(None)
+        self.assertEqual(snapshot.why(Slotted).count, len(held))
 
 
 if __name__ == "__main__":
