@@ -63,6 +63,16 @@ class Command(unittest.TestCase):
             done = run(*words)
             self.assertEqual((done.returncode, done.stdout.strip()), (0, "undying " + undying.__version__))
 
+    def test_no_directory_of_the_machine_that_built_it_is_in_it(self):
+        checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        module = undying._undying.__file__
+        for path in (COMMAND, module):
+            with open(path, "rb") as file:
+                compiled = file.read()
+            self.assertIn(b"crates/", compiled, "paths within the checkout are told by panics")
+            self.assertNotIn(os.fsencode(checkout + "/"), compiled, path)
+            self.assertNotIn(b"/registry/src/", compiled, path)
+
     def test_the_command_finds_what_a_program_planted(self):
         code = (
             "import gc; gc.disable()\n"

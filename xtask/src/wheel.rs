@@ -1,10 +1,10 @@
 //! `cargo xtask wheel`: builds the wheel as pip does, installs it into a fresh environment
 //! of each interpreter and lets tests/python ask it what a user asks.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -12,6 +12,9 @@ use crate::test::{pythons, silently, target_directory};
 
 /// The oldest Python that can import it.
 const OLDEST: (u32, u32) = (3, 9);
+
+/// The compiler's flags, separated by 0x1f.
+const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
 
 /// Builds and tests.
 pub fn run(root: &Path) -> Result<()> {
@@ -31,7 +34,7 @@ pub fn run(root: &Path) -> Result<()> {
         let Some(wheel) = &wheel else { continue };
         silently(pip(&inside).args(["install", "--no-index"]).arg(wheel))?;
         if newest == Some(*version) {
-            let tables = root.join("tests/requirements/tables.txt");
+            let tables = root.join("tests/requirements/frames.txt");
             if let Err(e) = silently(pip(&inside).args(["install", "-r"]).arg(tables)) {
                 println!("without pandas and pyarrow: {e:#}");
             }
@@ -59,7 +62,7 @@ fn build(root: &Path, python: &Path, dist: &Path) -> Result<PathBuf> {
     }
     let mut words = pip(python);
     words.args(["wheel", "--no-deps", "--wheel-dir"]).arg(dist).arg(root);
-    words.env("CARGO_TARGET_DIR", target_directory(root));
+    words.env("CARGO_TARGET_DIR", target_directory(root)).env(FLAGS, flags(root)?);
     if !words.status().context("cannot run pip")?.success() {
         bail!("pip wheel failed");
     }
@@ -69,4 +72,24 @@ fn build(root: &Path, python: &Path, dist: &Path) -> Result<PathBuf> {
     let seconds = began.elapsed().as_secs();
     println!("{} in {seconds} s, {:.1} MB", wheel.display(), bytes as f64 / 1e6);
     Ok(wheel)
+}
+
+/// The flags there are, and those that keep this machine's directories out of the wheel:
+/// a panic names the file it comes from.  `.ci/run` gives the latter to every build.
+fn flags(root: &Path) -> Result<String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    silently(Command::new(cargo).args(["fetch", "--locked"]).current_dir(root))?;
+    let given = env::var(FLAGS).map(|flags| flags.split('\x1f').map(str::to_owned).collect());
+    let spaced = |_| env::var("RUSTFLAGS").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    let mut flags: Vec<String> = given.unwrap_or_else(spaced);
+    let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let sources = env::var_os("CARGO_HOME").map_or(home.join(".cargo"), PathBuf::from).join("registry/src");
+    for place in fs::read_dir(sources).into_iter().flatten().flatten() {
+        let flag = format!("--remap-path-prefix={}=registry", place.path().display());
+        if !flags.contains(&flag) {
+            flags.push(flag);
+        }
+    }
+    flags.retain(|flag| !flag.is_empty());
+    Ok(flags.join("\x1f"))
 }
