@@ -4,11 +4,13 @@
 //! no error.
 
 mod functions;
+mod ledger;
 mod places;
 mod tracemalloc;
 
-use undying_graph::{Births, Sink};
+use undying_graph::{Births, Recorder, Sink};
 
+use crate::births::ledger::Ledger;
 use crate::index::Index;
 use crate::visit::Context;
 
@@ -23,6 +25,14 @@ pub fn read<S: Sink + ?Sized>(
     sink: &mut S,
     wrong: &mut Wrong,
 ) -> Option<Births> {
-    let traces = tracemalloc::find(cx, runtime)?;
-    Some(tracemalloc::births(cx, index, &traces, sink, wrong))
+    // all that was kept by us tells most, a sample least
+    let (ledgers, pid) = cx.statics.ledgers();
+    let ledger = ledgers.iter().find_map(|&at| Ledger::at(cx.space, at, pid));
+    let every = ledger.as_ref().is_some_and(|l| l.recorder == Recorder::Every);
+    let traces = if every { None } else { tracemalloc::find(cx, runtime) };
+    match (traces, ledger) {
+        (Some(traces), _) => Some(tracemalloc::births(cx, index, &traces, sink, wrong)),
+        (None, Some(ledger)) => Some(ledger.births(cx, index, sink, wrong)),
+        (None, None) => None,
+    }
 }

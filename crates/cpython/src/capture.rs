@@ -136,6 +136,7 @@ impl Target {
         let pid = self.process.pid();
         let captured = &copied.captured;
         let data = DataRanges::new(&modules(&self.process, &captured.mappings));
+        let data = data.of_process(self.process.pid_inside());
         let facts = self.facts(captured, copied.torn);
         let walked = walk::walk(captured, &self.process, &self.runtime, &data, facts, sink, progress);
         walked.map_err(|e| match e {

@@ -5,11 +5,16 @@ use std::cell::Cell;
 
 use undying_memory::Module;
 
+/// What the name of a library of ours has in it.
+const LIBRARY: &str = "_undying";
+
 /// Writable segments of mapped files, by address.
 #[derive(Debug, Default)]
 pub struct DataRanges {
     ranges: Vec<(u64, u64, u32)>,
     files: Vec<String>,
+    /// Where ledgers of births may be, and as what the process knows itself.
+    ledgers: (Vec<u64>, u32),
     last: Cell<(u64, u64, Option<u32>)>,
 }
 
@@ -20,7 +25,28 @@ impl DataRanges {
         let parts = modules.iter().enumerate();
         let mut ranges: Vec<_> = parts.flat_map(|(i, m)| m.data.iter().map(move |d| (d.0, d.1, i as u32))).collect();
         ranges.sort_unstable();
-        DataRanges { ranges, files, last: Cell::default() }
+        let ours = modules.iter().filter(|m| m.path.rsplit('/').next().is_some_and(|f| f.contains(LIBRARY)));
+        let ledgers = (ours.filter_map(|m| m.symbol(undying_lives::format::SYMBOL)).collect(), 0);
+        DataRanges { ranges, files, ledgers, last: Cell::default() }
+    }
+
+    /// The process knows itself by this number.
+    pub fn of_process(mut self, pid: u32) -> DataRanges {
+        self.ledgers.1 = pid;
+        self
+    }
+
+    /// With a ledger that no library exports.
+    #[cfg(test)]
+    pub fn with_ledger(mut self, address: u64) -> DataRanges {
+        self.ledgers.0.push(address);
+        self
+    }
+
+    /// Addresses of ledgers of births, which libraries of ours export, and the number by
+    /// which the process knows itself.
+    pub fn ledgers(&self) -> (&[u64], u32) {
+        (&self.ledgers.0, self.ledgers.1)
     }
 
     /// The answer holds for a whole stretch of addresses, and is kept: objects are asked

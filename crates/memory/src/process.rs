@@ -21,6 +21,8 @@ pub struct Process {
     /// The thread its memory is reached by: the main one, unless that has ended.
     door: i32,
     start_time: u64,
+    /// What it knows itself by.
+    inside: i32,
 }
 
 /// Kernel thread (include/linux/sched.h, `PF_KTHREAD`).
@@ -41,7 +43,8 @@ impl Process {
             return Err(AttachError::KernelThread { pid });
         }
         let door = living_thread(group).ok_or(if status.is_dead() { AttachError::Zombie { pid } } else { gone })?;
-        let process = Process { pid: group, door, start_time };
+        let inside = Status::read(&proc(group)).map(|s| s.inside).filter(|&i| i > 0).unwrap_or(group);
+        let process = Process { pid: group, door, start_time, inside };
         process.check_tracer()?;
         process.check_readable(&status)?;
         Ok(process)
@@ -51,12 +54,17 @@ impl Process {
     /// not matter.
     pub(crate) fn by_thread(pid: i32, tid: i32) -> Result<Process, AttachError> {
         let (_, _, start_time) = stat(&proc(pid)).ok_or(AttachError::Gone { pid })?;
-        Ok(Process { pid, door: tid, start_time })
+        Ok(Process { pid, door: tid, start_time, inside: pid })
     }
 
     /// Its number.
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// The number by which it knows itself: another one where it is in a container.
+    pub fn pid_inside(&self) -> u32 {
+        self.inside.unsigned_abs()
     }
 
     /// When it started, in clock ticks since boot (field 22 of `/proc/PID/stat`): a

@@ -10,6 +10,8 @@ pub(crate) struct Status {
     pub state: u8,
     /// The process it belongs to.
     pub group: i32,
+    /// Its number in its own namespace (pid_namespaces(7)).
+    pub inside: i32,
     /// Who traces it, 0 if nobody.
     pub tracer: i32,
     /// Effective user.
@@ -42,6 +44,7 @@ impl Status {
             match name {
                 "State" => s.state = value.bytes().next().unwrap_or(0),
                 "Tgid" => s.group = value.parse().unwrap_or(0),
+                "NSpid" => s.inside = value.split_whitespace().last().and_then(|v| v.parse().ok()).unwrap_or(0),
                 "TracerPid" => s.tracer = value.parse().unwrap_or(0),
                 "Uid" => s.uid = value.split_whitespace().nth(1).and_then(|v| v.parse().ok()).unwrap_or(0),
                 "CapEff" => s.capabilities = hex(),

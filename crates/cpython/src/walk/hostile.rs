@@ -76,7 +76,7 @@ fn torn(image: &Image, numbers: &mut Numbers, wounds: u64) -> Image {
 fn torn_memory_neither_stops_nor_breaks_the_walk() {
     let python = std::env::var("UNDYING_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let mut child = Command::new(python)
-        .args(["-c", PROGRAM])
+        .args(["-X", "tracemalloc=5", "-c", PROGRAM])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
