@@ -120,8 +120,9 @@ impl Classes {
         met.or_else(|| places().find_map(|b| self.at(of, ledger, class(b)).filter(|k| fits(k, b))))
     }
 
+    /// The class at an address, if it was met lately.
     #[inline]
-    fn met(&self, address: u64) -> Option<Known> {
+    pub fn met(&self, address: u64) -> Option<Known> {
         let slot = &self.slots[slot_of(address)];
         slot.class.filter(|_| slot.address == address)
     }

@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use undying_lives::format::{EVERY, OFF, SAMPLE};
+use undying_lives::format::{EVERY, FREE_LIST, OFF, SAMPLE};
 use undying_lives::{Ledger, Mode};
 
 use super::interpreter::{Allocator, Functions, OBJ, RAW, RefTracer};
@@ -261,8 +261,20 @@ fn holds_lock() -> bool {
     unsafe { (*TRACER.0.get()).assume_init_ref() }.functions.holds_lock()
 }
 
+/// Whether an object may come from a list of the interpreter's, as few classes' do.
+#[inline(always)]
+fn may_be_reused(object: *mut c_void) -> bool {
+    // SAFETY: the object is alive or about to die, and whoever calls holds its interpreter's
+    // lock; with another one's, what is read here may be wrong, and is not used further.
+    let class = unsafe {
+        let class = Living::new().word(object as u64, 8);
+        (*TRACER.0.get()).assume_init_ref().classes.met(class)
+    };
+    class.is_none_or(|c| c.flags & FREE_LIST != 0)
+}
+
 unsafe extern "C" fn referred(object: *mut c_void, event: c_int, _: *mut c_void) -> c_int {
-    if MODE.load(Relaxed) == EVERY {
+    if MODE.load(Relaxed) == EVERY && may_be_reused(object) {
         with(|tracer, ledger, e| tracer.referred(e, ledger, object as u64, event == 0));
     }
     let b = before();
