@@ -45,6 +45,7 @@ __all__ = [
     "Why",
     "__version__",
     "arm",
+    "checkpoint",
     "cycles",
     "open",
     "refs",
@@ -108,3 +109,24 @@ def cycles(*, limit: int = 20) -> "Cycles":
     from undying import _undying
 
     return _undying.snapshot().cycles(limit=limit)
+
+
+def checkpoint(name: str) -> None:
+    """Names this moment, for a program whose births are recorded (`undying run`): what is
+    born from now on is told apart.  Elsewhere it does nothing, and warns once of that.
+    """
+    from undying import _undying
+
+    if _undying.trace_state()[0] != "off":
+        _undying.trace_checkpoint(name)
+        return
+    global _told
+    if not _told:
+        import warnings
+
+        _told = True
+        sentence = "checkpoint() does nothing here, for births are not recorded; run the program with undying run"
+        warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+
+
+_told = False
