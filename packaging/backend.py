@@ -2,6 +2,7 @@
 native executable, goes into the same wheel as a script.  PEP 517 and 660.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ from maturin import (  # noqa: F401
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "packaging" / "undying.data" / "scripts"
+# a source distribution has fewer members than the workspace that wrote its Cargo.lock:
+# versions stay, but cargo must be free to drop the rest
+LOCKED = ["--locked"] if (ROOT / "xtask").is_dir() else []
 # maturin wants it there whatever it is asked
 SCRIPTS.mkdir(parents=True, exist_ok=True)
 
@@ -37,12 +41,13 @@ def build_command():
     """The executable, from the same target directory as the module, and with the features
     that both want together: what the two share is compiled once."""
     cargo = os.environ.get("CARGO", "cargo")
-    words = ["build", "--release", "--locked", "--package", "undying-cli", "--package", "undying-python"]
-    subprocess.run([cargo, *words, "--bin", "undying"], cwd=ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    words = ["build", "--release", *LOCKED, "--package", "undying-cli", "--package", "undying-python"]
+    words += ["--bin", "undying", "--message-format", "json-render-diagnostics"]
+    done = subprocess.run([cargo, *words], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    (built,) = filter(None, (json.loads(line).get("executable") for line in done.stdout.splitlines()))
     command = SCRIPTS / "undying"
     # another file under the same name: one that runs is not written to
     command.unlink(missing_ok=True)
-    shutil.copy2(ROOT / target / "release" / "undying", command)
+    shutil.copy2(built, command)
     if shutil.which("strip"):
         subprocess.run(["strip", "--strip-debug", str(command)], check=True)
