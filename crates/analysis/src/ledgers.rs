@@ -1,6 +1,7 @@
 //! The three ledgers of a heap: lives, references, bytes, as plain numbers.
 //! What is not known is `null`, never zero.
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use undying_graph::Snapshot;
 
@@ -16,6 +17,12 @@ pub struct LifeRow {
     pub count: u64,
     /// Their own sizes together, in bytes.
     pub shallow_bytes: u64,
+    /// Whose birth was recorded, the dead included, where deaths are counted.
+    pub born: Option<u64>,
+    /// Of them: freed when the last reference went.
+    pub dead_by_count: Option<u64>,
+    /// Of them: found by the cyclic collector.
+    pub dead_by_collector: Option<u64>,
 }
 
 /// Who is alive.
@@ -33,6 +40,8 @@ pub struct Lives {
     pub pending_garbage_bytes: u64,
     /// Whether the collector is switched on.
     pub gc_enabled: Option<bool>,
+    /// Who recorded births, if somebody did.
+    pub recorder: Option<&'static str>,
 }
 
 /// References counted against references found.
@@ -76,10 +85,19 @@ const LIFE_ROWS: usize = 20;
 /// Fills the ledgers from what was computed.
 pub fn ledgers(snapshot: &Snapshot, histogram: &Histogram, counts: &Refcounts, garbage: &Garbage) -> Ledgers {
     let facts = &snapshot.facts;
-    let row = |r: &crate::TypeCount| LifeRow {
-        type_name: naming::type_name(snapshot, r.type_id).to_string(),
-        count: r.count,
-        shallow_bytes: r.shallow_bytes,
+    let recorder = snapshot.births.as_ref().map(|b| b.recorder);
+    let counted = recorder.filter(|r| r.counts_deaths()).map(|_| crate::lives(snapshot, garbage).classes);
+    let counted: FxHashMap<_, _> = counted.into_iter().flatten().map(|c| (c.type_id, c.counts)).collect();
+    let row = |r: &crate::TypeCount| {
+        let counts = counted.get(&Some(r.type_id)).copied().unwrap_or_default();
+        LifeRow {
+            type_name: naming::type_name(snapshot, r.type_id).to_string(),
+            count: r.count,
+            shallow_bytes: r.shallow_bytes,
+            born: counts.born,
+            dead_by_count: counts.dead_by_count,
+            dead_by_collector: counts.dead_by_collector,
+        }
     };
     let resident = (facts.resident_bytes > 0).then_some(facts.resident_bytes);
     Ledgers {
@@ -90,6 +108,7 @@ pub fn ledgers(snapshot: &Snapshot, histogram: &Histogram, counts: &Refcounts, g
             pending_garbage: garbage.objects,
             pending_garbage_bytes: garbage.bytes,
             gc_enabled: facts.gc_enabled,
+            recorder: recorder.map(|r| r.name()),
         },
         references: References { found: snapshot.graph.edge_count() as u64, totals: counts.totals.clone() },
         bytes: Bytes {

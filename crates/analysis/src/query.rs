@@ -9,7 +9,9 @@ use crate::paths::{self, ChainLimits, Chains, Forest};
 use crate::retainers::{self, Retainer, Retainers};
 use crate::select::{Selected, select};
 use crate::suspects::{self, Suspect};
-use crate::{Born, Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, Refcounts, Survival};
+use crate::{
+    Born, Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, LivesAnswer, Refcounts, Survival,
+};
 use crate::{components_within, cycles, ledgers};
 
 /// By what `top` sorts.
@@ -38,6 +40,8 @@ pub enum Query {
     },
     /// Cycles by shape.
     Cycles,
+    /// Births, deaths and the living by class and birthplace.
+    Lives,
     /// The biggest.
     Top {
         /// By what.
@@ -104,6 +108,8 @@ pub enum Answer {
     Why(Box<WhyAnswer>),
     /// To `Cycles`.
     Cycles(Cycles),
+    /// To `Lives`.
+    Lives(LivesAnswer),
     /// To `Top` by class.
     Top(Histogram),
     /// To `Top` by dominator.
@@ -122,6 +128,11 @@ pub fn answer(
         Query::Top { by: TopBy::Type } => Ok(Answer::Top(crate::histogram(snapshot))),
         Query::Top { by: TopBy::Dominator } => retainers::all(snapshot, kept, progress).map(Answer::Retainers),
         Query::Report => report(snapshot, kept, progress).map(|a| Answer::Report(Box::new(a))),
+        Query::Lives => {
+            let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
+            let dead = need(&mut kept.garbage, || crate::garbage(snapshot, counts, progress))?;
+            Ok(Answer::Lives(crate::lives(snapshot, dead)))
+        }
         Query::Cycles => all_cycles(snapshot, kept, progress).map(Answer::Cycles),
         Query::Why { what } => why(snapshot, what, kept, progress).map(|a| Answer::Why(Box::new(a))),
     }

@@ -6,6 +6,7 @@ mod cycles;
 mod diff;
 mod heap;
 mod letters;
+mod lives;
 mod retainers;
 mod suspects;
 mod told;
@@ -42,6 +43,7 @@ pub fn render(snapshot: &Snapshot, query: &Query, answer: &Answer, limits: Limit
         Answer::Report(answer) => suspects::render(snapshot, answer, &mut report),
         Answer::Why(answer) => why::render(snapshot, query, answer, limits, &mut report),
         Answer::Cycles(answer) => cycles::render(snapshot, answer, limits, &mut report),
+        Answer::Lives(answer) => lives::render(snapshot, answer, limits, &mut report),
         Answer::Top(answer) => top::render(snapshot, answer, limits, &mut report),
         Answer::Retainers(answer) => retainers::render(snapshot, answer, limits, &mut report),
     }

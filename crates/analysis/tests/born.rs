@@ -20,10 +20,10 @@ fn born(s: &mut Snapshot, of: impl Fn(&Snapshot, NodeId) -> Option<(&'static str
         let Some((file, function, line)) = of(s, n) else { continue };
         // each object of its own stack: they end in the same line all the same
         births.places.push(PlaceRow { file: main, function: none, line: 100 + n.0, parent: None });
-        let parent = Some(births.places.len() as u32 - 1);
+        let parent = births.places.len() as u32 - 1;
         let (file, function) = (s.labels.intern(file), s.labels.intern(function));
-        births.places.push(PlaceRow { file, function, line, parent });
-        births.push(n, parent.unwrap() + 1, None);
+        births.places.push(PlaceRow { file, function, line, parent: Some(parent) });
+        births.push(n, parent + 1, None);
     }
     s.births = Some(births);
 }

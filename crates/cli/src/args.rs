@@ -64,6 +64,8 @@ pub enum Command {
     Why(Why),
     /// Cycles by shape, garbage or held, and the reference to make weak
     Cycles(Cycles),
+    /// Born, dead, alive: by class and birthplace, where births were recorded
+    Lives(Lives),
     /// Classes by size and count
     Top(Top),
     /// Run a program and report at its exit
@@ -138,6 +140,17 @@ pub struct Cycles {
     #[command(flatten)]
     pub source: Source,
     /// How many shapes to show
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    pub limit: usize,
+}
+
+/// `undying lives`
+#[derive(Args, Debug)]
+pub struct Lives {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: Source,
+    /// How many classes to show
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
     pub limit: usize,
 }

@@ -11,7 +11,7 @@ use undying_graph::{Progress, Snapshot};
 use undying_report::{Style, Tone};
 use undying_snapshot::SCHEMA;
 
-use crate::args::{By, Common, Cycles, Format, Report, Source, Top, Why};
+use crate::args::{By, Common, Cycles, Format, Lives, Report, Source, Top, Why};
 use crate::failure::{Exit, Failure};
 use crate::judge::{Judging, Sifted};
 use crate::progress::Bars;
@@ -83,6 +83,7 @@ impl<'a> Asked<'a> {
                 Query::Report => "report",
                 Query::Why { .. } => "why",
                 Query::Cycles => "cycles",
+                Query::Lives => "lives",
                 _ => "top",
             },
             python: &facts.python,
@@ -177,6 +178,11 @@ pub fn why(args: &Why, common: &Common, out: &mut dyn Write) -> Result<(), Failu
 /// `undying cycles`
 pub fn cycles(args: &Cycles, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
     ask(&args.source, Query::Cycles, &Wishes::rows(args.limit), common, out).map(drop)
+}
+
+/// `undying lives`
+pub fn lives(args: &Lives, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
+    ask(&args.source, Query::Lives, &Wishes::rows(args.limit), common, out).map(drop)
 }
 
 /// `undying top`

@@ -68,6 +68,7 @@ fn command(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Diff(diff) => diff::diff_command(diff, common, &mut out)?,
         Command::Why(why) => ask::why(why, common, &mut out).map(|()| false)?,
         Command::Cycles(cycles) => ask::cycles(cycles, common, &mut out).map(|()| false)?,
+        Command::Lives(lives) => ask::lives(lives, common, &mut out).map(|()| false)?,
         Command::Top(top) => ask::top(top, common, &mut out).map(|()| false)?,
         Command::Doctor(doctor) => doctor::doctor(doctor, common, &mut out).map(|()| false)?,
         Command::Run(_) => false,

@@ -76,6 +76,7 @@ impl Heap {
             Query::Report => "report",
             Query::Why { .. } => "why",
             Query::Cycles => "cycles",
+            Query::Lives => "lives",
             _ => "top",
         };
         let told = told(&self.snapshot, &answer);

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::TypePtr;
+use parquet::schema::types::{ColumnPath, TypePtr};
 
 /// The number of the schema written here, and the highest that is read.
 pub const SCHEMA: u32 = 1;
@@ -158,8 +158,12 @@ impl Table {
     pub fn properties(&self, undying: &str) -> parquet::errors::Result<WriterPropertiesPtr> {
         let sorted =
             self.sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]);
+        // numbers that ascend are no matter for a dictionary
+        let ascending = || ColumnPath::from("object_id");
         Ok(Arc::new(
             WriterProperties::builder()
+                .set_column_dictionary_enabled(ascending(), false)
+                .set_column_encoding(ascending(), Encoding::DELTA_BINARY_PACKED)
                 .set_writer_version(WriterVersion::PARQUET_1_0)
                 .set_created_by(format!("undying {undying}"))
                 .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))

@@ -1,11 +1,15 @@
 //! Answers for programs: every id replaced by the name it stands for.  The
 //! fields are a promise; a change of one is a change of the schema.
 
+mod lives;
+
 use serde::Serialize;
 use undying_graph::{NodeId, Snapshot, TypeId};
 
 use crate::suspects::{PathStep, Suspect, path_steps};
 use crate::{Answer, Birthplace, CycleShape, CycleState, Ledgers, Retainer, TypeCount, WhyAnswer, advice_text, naming};
+
+pub use lives::LivesTold;
 
 /// Birthplaces of what was asked about that are told.
 const BIRTHPLACES: usize = 20;
@@ -62,6 +66,8 @@ pub enum Told {
         /// Of them: with instances of the program's or a library's classes.
         held_instance_cycles: u64,
     },
+    /// To `lives`.
+    Lives(LivesTold),
     /// To `top`.
     Top {
         /// All objects.
@@ -208,6 +214,7 @@ pub fn told(snapshot: &Snapshot, answer: &Answer) -> Told {
             held_cycles: c.held_knots,
             held_instance_cycles: c.held_instance_knots,
         },
+        Answer::Lives(answer) => Told::Lives(lives::told(snapshot, answer)),
         Answer::Top(h) => Told::Top {
             objects: h.objects,
             shallow_bytes: h.shallow_bytes,
