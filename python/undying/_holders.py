@@ -14,6 +14,9 @@ _NAMED = ("module", "attr", "slot", "closure", "local", "base")
 # Steps from a function or a frame into the module it is of.
 _GLOBALS = ("__globals__", "f_globals")
 
+# Holders that are tried for one way where it forks.
+TRIES = 64
+
 
 class Step(NamedTuple):
     """One object of a way: how the one before holds it.  `address` is 0 where not known."""
@@ -135,31 +138,39 @@ class Heap:
         return ways, dead
 
     def _addressed(self, address: int, path: List[Any]) -> List[Step]:
-        """Climbs from the object along the path, as far as references can be told apart."""
-        steps: List[Step] = []
-        at = address
-        for n in range(len(path) - 1, -1, -1):
-            step = path[n]
-            steps.append(Step(step["kind"], step["label"], step["type"], at))
-            if at and n:
-                at = self._holder(at, step, path[n - 1])
-        steps.reverse()
-        return steps
+        """Climbs from the object along the path.  Where several objects could be the holder
+        that is meant, one is taken from which the rest of the path can be climbed too."""
+        budget = [TRIES]
+        climbed = self._climb(address, path, len(path) - 1, budget)
+        known = [0] * (len(path) - len(climbed)) + climbed
+        return [Step(step["kind"], step["label"], step["type"], at) for step, at in zip(path, known)]
 
-    def _holder(self, address: int, step: Any, holder: Any) -> int:
+    def _climb(self, address: int, path: List[Any], n: int, budget: List[int]) -> List[int]:
+        """Addresses of the longest end of `path[: n + 1]` that could be climbed."""
+        best: List[int] = []
+        if n > 0:
+            for holder in self._holders(address, path[n], path[n - 1]):
+                budget[0] -= 1
+                found = self._climb(holder, path, n - 1, budget)
+                if len(found) > len(best):
+                    best = found
+                if len(best) == n or budget[0] <= 0:
+                    break
+        return [*best, address]
+
+    def _holders(self, address: int, step: Any, holder: Any) -> List[int]:
         if step.get("times", 1) != 1:
-            return 0
+            return []
         try:
             rows = self._snapshot.refs(address, limit=100).data["references"]
         except _undying.Error:
-            return 0
-        found = [
-            row["holder"]["address"]
+            return []
+        found = {
+            row["holder"]["address"]: None
             for row in rows
             if row["holder"] is not None
             and row["kind"] == step["kind"]
             and row["holder"]["type"] == holder["type"]
             and (step["label"] is None or row["label"] == step["label"])
-        ]
-        # several holders of one kind: which of them is meant cannot be told
-        return found[0] if len(set(found)) == 1 else 0
+        }
+        return list(found)

@@ -17,6 +17,7 @@ import threading
 from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from undying import _births, _tracing, _undying
+from undying._familiar import Familiar, Holders, old_holders
 from undying._holders import Heap, Step, Way
 from undying._tracing import Newborn
 from undying._watching import LOOKED_AT, advice_for, is_allowed, is_of_other_thread
@@ -91,8 +92,11 @@ def _can_be_judged(name: str, with_stdlib: bool) -> bool:
 class Trial:
     """One test under judgement.  `allow` are names of classes, as `is_allowed` takes them."""
 
-    def __init__(self, allow: Iterable[str] = (), strict: bool = False) -> None:
+    def __init__(
+        self, allow: Iterable[str] = (), strict: bool = False, familiar: Optional[Familiar] = None
+    ) -> None:
         self.allow = list(allow)
+        self.familiar = familiar
         self.strict = strict
         self.rounds: List[_Round] = []
         self._lost = 0
@@ -270,6 +274,10 @@ class _Judge:
         groups = {key: group for key, group in groups.items() if self._may_grow(group)}
         if not groups:
             return [], []
+        holders = self._old_holders(groups)
+        again = self._familiar(groups, holders)
+        if again is not None:
+            return [], again
         heap = Heap()
         for (name, key), group in groups.items():
             step = max(1, len(group) // LOOKED_AT)
@@ -278,7 +286,43 @@ class _Judge:
         told = [(row, row.judge(self.trial)) for row in rows.values()]
         leaks = [row.finding(why, self.trial) for row, (is_leak, why) in told if is_leak]
         suspicious = [row.finding(why, self.trial) for row, (is_leak, why) in told if not is_leak and why]
+        if not leaks and holders is not None:
+            self._learn(groups, holders, suspicious)
         return leaks, suspicious
+
+    def _old_holders(self, groups: Dict[Tuple[Any, ...], List[Newborn]]) -> Optional[Dict[int, Holders]]:
+        """With one round only: with several the counts are what is judged."""
+        if self.trial.familiar is None or self.trial.is_repeated or self.young is None:
+            return None
+        addresses = {one.address for group in groups.values() for one in group}
+        return old_holders(addresses, self.young | self.addresses)
+
+    def _familiar(
+        self, groups: Dict[Tuple[Any, ...], List[Newborn]], holders: Optional[Dict[int, Holders]]
+    ) -> Optional[List[Finding]]:
+        """What was said of all of these before; `None` where one is not known."""
+        if holders is None or self.trial.familiar is None:
+            return None
+        found: Dict[Tuple[Any, ...], Finding] = {}
+        for key, group in groups.items():
+            for one in group:
+                told = self.trial.familiar.told(key, holders[one.address])
+                if told is None:
+                    return None
+                for finding in told[:1]:
+                    before = found.get(key)
+                    found[key] = finding._replace(count=before.count + 1 if before else 1)
+        return list(found.values())
+
+    def _learn(
+        self, groups: Dict[Tuple[Any, ...], List[Newborn]], holders: Dict[int, Holders], told: List[Finding]
+    ) -> None:
+        if self.trial.familiar is None:
+            return
+        for key, group in groups.items():
+            finding = next((f for f in told if f.type == key[0] and f.function == key[1][1]), None)
+            for one in group:
+                self.trial.familiar.learn(key, holders[one.address], finding)
 
     def _may_grow(self, group: List[Newborn]) -> bool:
         """With several rounds: whether each but the first left some."""
@@ -333,8 +377,8 @@ class _Judge:
         if way.rank > 2:
             return 1, "something outside of Python's objects holds it"
         if holder.type in _GROWING and step.kind == "item":
-            if self.young is None:
-                return 1, "%s holds it, and whether that is new cannot be told" % holder.type
+            if self.young is None or not all(s.address for s in way.tail[1:first]):
+                return 1, "a %s holds it, and whether that is new cannot be told" % holder.type
             return 2, "left in %s" % _GROWING[holder.type]
         if holder.kind == "thread" or "_thread._local" in (s.type for s in way.tail):
             return 1, "a thread's own variable holds it"
