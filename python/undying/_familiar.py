@@ -53,6 +53,9 @@ def _above(
         at = id(holder)
         if at in own or (isinstance(holder, FrameType) and holder.f_code.co_filename.startswith(_HERE)):
             continue
+        if type(holder) is tuple and at not in young:
+            # an older tuple holds nothing new: this one is of the call itself
+            continue
         for held in {id(o) for o in gc.get_referents(holder)} & known:
             parents[held].add(at)
         if at in young:
