@@ -106,13 +106,13 @@ def _record(words):
         if native.__version__ != words[0]:
             return "O%s\t%s" % (native.__version__, sys.executable), None
         wanted = [word.partition(" ") for word in words[1:]]
-        numbers = dict((name, int(value)) for name, _, value in wanted if name in ("sample", "depth"))
-        native.trace_start(follow=[value for name, _, value in wanted if name == "follow"], **numbers)
         last = None
         for name, _, value in wanted:
             if name == "interactive":
                 native.session_begin(value == "colour")
                 last = native.session_say
+        numbers = dict((name, int(value)) for name, _, value in wanted if name in ("sample", "depth"))
+        native.trace_start(follow=[value for name, _, value in wanted if name == "follow"], **numbers)
         return None, last
     except BaseException as e:
         return "F%s" % e, None

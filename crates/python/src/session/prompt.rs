@@ -1,7 +1,7 @@
 //! How a session hangs in the interpreter: a hook that it calls before its first prompt, an
-//! object in the place of `sys.ps1`, and the name `undying` in builtins.  All are of C: they
-//! have no frame that a tracer of the program's or a traceback could show, and are no cycle
-//! that waits for the collector.
+//! object in the place of `sys.ps1`, and the name `undying` in builtins.  Hook and prompt are
+//! of C: they have no frame that a tracer of the program's or a traceback could show, and are
+//! no cycle that waits for the collector.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,22 +10,49 @@ use pyo3::types::{PyDict, PyString};
 
 /// The interpreter calls what has this name before the first prompt, after the program.
 const HOOK: &str = "__interactivehook__";
+/// Of the package.
+const NAME: &str = "undying";
 /// Asks 3.13 for the prompt that asks for `sys.ps1` once a statement.
 const BASIC: &str = "PYTHON_BASIC_REPL";
 
-/// Begins a session at the first prompt; returns at once.
+/// Begins a session at the first prompt; returns at once.  To be called before the program,
+/// and before births are recorded.
 #[pyfunction]
 pub fn session_begin(py: Python<'_>, colour: bool) -> PyResult<()> {
     let sys = py.import("sys")?;
     let before = sys.getattr(HOOK).ok().map(Bound::unbind);
-    sys.setattr(HOOK, Hook { before, colour })
+    let package = package(py)?;
+    sys.setattr(HOOK, Hook { before, colour, package })
 }
+
+/// The package, loaded now: to load it at the prompt would wake the collector, and what
+/// there is to show would be gone.  The program finds it under no name.
+fn package(py: Python<'_>) -> PyResult<Package> {
+    py.import("undying._answers")?;
+    py.import("gc")?.call_method0("collect")?;
+    let modules = modules(py)?;
+    let ours = modules.iter().filter_map(|(name, module)| {
+        let name: String = name.extract().ok()?;
+        (name == NAME || name.starts_with("undying.")).then(|| (name, module.unbind()))
+    });
+    let ours: Package = ours.collect();
+    ours.iter().try_for_each(|(name, _)| modules.del_item(name))?;
+    Ok(ours)
+}
+
+fn modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    Ok(py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?)
+}
+
+/// Modules by their names.
+type Package = Vec<(String, Py<PyAny>)>;
 
 /// In place of `sys.__interactivehook__`.
 #[pyclass(frozen, module = "undying._undying")]
 struct Hook {
     before: Option<Py<PyAny>>,
     colour: bool,
+    package: Package,
 }
 
 #[pymethods]
@@ -44,10 +71,27 @@ impl Hook {
         let usual = sys.getattr("ps1").unwrap_or_else(|_| PyString::new(py, ">>> ").into_any()).unbind();
         let first = Mutex::new(!asked);
         sys.setattr("ps1", Prompt { usual, first })?;
-        py.import("builtins")?.setattr("undying", Later {})?;
+        self.name_package(py)?;
         super::begin(self.colour);
         // what it raises is the interpreter's to tell, and the session goes on
         self.before.as_ref().map_or(Ok(()), |before| before.call0(py).map(drop))
+    }
+}
+
+impl Hook {
+    /// A module of the program's that has the name keeps it, but for the builtin.
+    fn name_package(&self, py: Python<'_>) -> PyResult<()> {
+        let modules = modules(py)?;
+        let is_free = !modules.contains(NAME)?;
+        for (name, module) in &self.package {
+            if is_free {
+                modules.set_item(name, module)?;
+            }
+            if name == NAME {
+                py.import("builtins")?.setattr(NAME, module)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -72,38 +116,5 @@ impl Prompt {
 
     fn __repr__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         self.usual.bind(py).repr()
-    }
-}
-
-/// The package, which is imported when it is first used.
-#[pyclass(frozen, module = "undying._undying")]
-struct Later {}
-
-fn package(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let package = py.import("undying")?.into_any();
-    let builtins = py.import("builtins")?.dict();
-    if is_later(&builtins) {
-        builtins.set_item("undying", &package)?;
-    }
-    Ok(package)
-}
-
-/// Whether the program has not given the name to something else.
-fn is_later(builtins: &Bound<'_, PyDict>) -> bool {
-    builtins.get_item("undying").ok().flatten().is_some_and(|named| named.is_instance_of::<Later>())
-}
-
-#[pymethods]
-impl Later {
-    fn __getattribute__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        package(py)?.getattr(name)
-    }
-
-    fn __dir__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(package(py)?.dir()?.into_any())
-    }
-
-    fn __repr__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        package(py)?.repr()
     }
 }
