@@ -65,6 +65,8 @@ pub struct Copied {
     captured: Captured,
     /// Pools of the allocator that somebody was in the middle of.
     torn: u64,
+    /// When it was copied.
+    at: SystemTime,
 }
 
 /// A live Python process.
@@ -120,10 +122,11 @@ impl Target {
     /// Interpreters with a lock of their own run on.
     pub fn copy_itself(&self) -> Result<Copied, CaptureError> {
         let at_rest = self.at_rest(&self.process) == Rest::AtRest;
+        let at = SystemTime::now();
         let captured = self.process.capture_itself(private_writable);
         let captured = captured.map_err(|source| CaptureError::Copy { pid: self.process.pid(), source })?;
         let captured = Captured { at_rest, ..captured };
-        Ok(Copied { torn: self.torn_pools(&captured), captured })
+        Ok(Copied { torn: self.torn_pools(&captured), captured, at })
     }
 
     /// Walk a copy into the sink.
@@ -137,7 +140,7 @@ impl Target {
         let captured = &copied.captured;
         let data = DataRanges::new(&modules(&self.process, &captured.mappings));
         let data = data.of_process(self.process.pid_inside());
-        let facts = self.facts(captured, copied.torn);
+        let facts = self.facts(copied);
         let walked = walk::walk(captured, &self.process, &self.runtime, &data, facts, sink, progress);
         walked.map_err(|e| match e {
             WalkError::Misfit(why) => CaptureError::Misfit { pid, why },
@@ -152,6 +155,7 @@ impl Target {
         let plan = Plan { try_times: options.tries.max(1), ..Plan::default() };
         let (mut paused, mut stops, mut left) = (Duration::ZERO, 0, COPIES);
         loop {
+            let at = SystemTime::now();
             let captured = self.process.capture(&plan, &mut |memory| self.at_rest(memory));
             let mut captured = captured.map_err(|source| CaptureError::Copy { pid, source })?;
             paused += captured.paused;
@@ -160,7 +164,7 @@ impl Target {
             left -= 1;
             if left == 0 || (torn == 0 && self.lists_are_linked(&captured)) {
                 (captured.paused, captured.stops) = (paused, stops);
-                return Ok(Copied { captured, torn });
+                return Ok(Copied { captured, torn, at });
             }
         }
     }
@@ -208,10 +212,12 @@ impl Target {
         allocator.torn_pools(parts).0
     }
 
-    fn facts(&self, captured: &Captured, torn: u64) -> Facts {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    fn facts(&self, copied: &Copied) -> Facts {
+        let Copied { captured, torn, at } = copied;
+        let torn = *torn;
+        let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut facts = Facts {
-            captured_at: now.as_secs_f64(),
+            captured_at: at.as_secs_f64(),
             flavour: self.runtime.layout.flavour.to_owned(),
             layout: self.runtime.found.clone(),
             pid: i64::from(self.process.pid()),

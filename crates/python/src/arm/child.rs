@@ -8,6 +8,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use undying_cli::{Failure, VERSION};
 use undying_cpython::Target;
@@ -16,7 +17,7 @@ use undying_snapshot::Writer;
 
 /// Forks; whether the child is there.  It ends by itself and is nobody's to wait for.
 pub fn write(to: &Path, why: &str) -> bool {
-    let parent = std::process::id();
+    let (parent, at) = (std::process::id(), SystemTime::now());
     // SAFETY: see above; the first child does nothing but fork again and end, so that the
     // second one has no parent that must ask for its end.
     unsafe {
@@ -37,7 +38,7 @@ pub fn write(to: &Path, why: &str) -> bool {
         }
         alone();
     }
-    let code = match written(to, parent) {
+    let code = match written(to, parent, at) {
         Ok(()) => {
             say(&format!("undying: {why}: process {parent} as it was is in {}\n", to.display()));
             0
@@ -77,19 +78,20 @@ fn say(line: &str) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-fn written(to: &Path, parent: u32) -> Result<(), Failure> {
+fn written(to: &Path, parent: u32, at: SystemTime) -> Result<(), Failure> {
     let target = Target::open_itself()?;
     let copied = target.copy_itself()?;
-    let mut sink = OfParent { writer: Writer::create(to, false, VERSION)?, parent };
+    let mut sink = OfParent { writer: Writer::create(to, false, VERSION)?, parent, at };
     target.walk(&copied, &Silent, &mut sink)?;
     sink.writer.commit()?;
     Ok(())
 }
 
-/// A snapshot is of the process that forked.
+/// A snapshot is of the process that forked, and of when it did.
 struct OfParent {
     writer: Writer,
     parent: u32,
+    at: SystemTime,
 }
 
 impl Sink for OfParent {
@@ -111,6 +113,8 @@ impl Sink for OfParent {
 
     fn finish(&mut self, mut tail: Tail) -> io::Result<()> {
         tail.facts.pid = i64::from(self.parent);
+        let at = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        tail.facts.captured_at = at.as_secs_f64();
         self.writer.finish(tail)
     }
 }
