@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Tuple
 
-from undying._judging import Finding
+if TYPE_CHECKING:
+    from undying._judging import Finding
 
 SCHEMA = 1
 

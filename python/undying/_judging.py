@@ -163,11 +163,11 @@ class Trial:
             garbage = self._garbage(newborn) if self.strict else []
             gc.collect(0)
             newborn = self._newborn()
-            if newborn:
-                gc.collect()
-                newborn = self._newborn()
-            if not newborn:
-                return Verdict([], [], garbage, None)
+            again = _Judge(self, newborn, young).familiar() if newborn else []
+            if again is not None:
+                return Verdict([], again, garbage, None)
+            gc.collect()
+            newborn = self._newborn()
             leaks, suspicious = _Judge(self, newborn, young).findings()
             return Verdict(leaks, suspicious, garbage, None)
         finally:
@@ -262,8 +262,7 @@ class _Judge:
         self.stacks: Dict[int, List[_tracing.Frame]] = {}
         self.threads = trial.new_threads()
 
-    def findings(self) -> Tuple[List[Finding], List[Finding]]:
-        rows: Dict[Tuple[Any, ...], _Row] = {}
+    def _groups(self) -> Dict[Tuple[Any, ...], List[Newborn]]:
         groups: Dict[Tuple[Any, ...], List[Newborn]] = {}
         for one in self.newborn:
             frames = self.stacks.get(one.place)
@@ -271,13 +270,20 @@ class _Judge:
                 frames = self.stacks[one.place] = _births.stack(one.place)
             if not _births.in_import(frames):
                 groups.setdefault((one.type, _births.of(frames).key), []).append(one)
-        groups = {key: group for key, group in groups.items() if self._may_grow(group)}
+        return {key: group for key, group in groups.items() if self._may_grow(group)}
+
+    def familiar(self) -> Optional[List[Finding]]:
+        """What was said before, where all is held by what was looked at before."""
+        groups = self._groups()
+        return self._familiar(groups, self._old_holders(groups)) if groups else []
+
+    def findings(self) -> Tuple[List[Finding], List[Finding]]:
+        """Leaks, and what is suspicious."""
+        groups = self._groups()
         if not groups:
             return [], []
+        rows: Dict[Tuple[Any, ...], _Row] = {}
         holders = self._old_holders(groups)
-        again = self._familiar(groups, holders)
-        if again is not None:
-            return [], again
         heap = Heap()
         for (name, key), group in groups.items():
             step = max(1, len(group) // LOOKED_AT)
