@@ -38,7 +38,7 @@ class Finding(NamedTuple):
     """Objects of one class, born at one place and held in one way."""
 
     type: str
-    count: int
+    count: int  # type: ignore[assignment]
     born: str
     # What a baseline knows it by: a class, and a function without line.
     function: str

@@ -96,7 +96,7 @@ def _tool_table(config: pytest.Config) -> Tuple[Dict[str, Any], str]:
     if b"[tool.undying]" not in content:
         return {}, ""
     try:
-        import tomllib as toml
+        import tomllib as toml  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         try:
             import tomli as toml  # type: ignore[import-not-found, unused-ignore, no-redef]
