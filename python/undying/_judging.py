@@ -26,6 +26,9 @@ from undying._watching import LOOKED_AT, advice_for, is_allowed, is_of_other_thr
 # runs, unless it makes as many objects as this.
 THRESHOLD = 200_000
 
+# Py_TPFLAGS_HEAPTYPE: classes made at run time.
+_HEAP_TYPE = 1 << 9
+
 _GROWING = {
     "list": "a list that only grows",
     "collections.deque": "a deque without bound",
@@ -83,6 +86,12 @@ def _collections() -> int:
     return sum(stat["collections"] for stat in gc.get_stats())
 
 
+def _name(cls: type) -> str:
+    """As the tracer names it."""
+    module = cls.__dict__.get("__module__")
+    return "%s.%s" % (module if isinstance(module, str) else "?", cls.__qualname__)
+
+
 def _can_be_judged(name: str, with_stdlib: bool) -> bool:
     if _births.is_builtin(name) or _births.is_runner(name):
         return False
@@ -103,7 +112,7 @@ class Trial:
         self._collections = 0
         self._thresholds: Optional[Tuple[int, int, int]] = None
         self._threads: FrozenSet[threading.Thread] = frozenset()
-        self._by_collector: Dict[str, int] = {}
+        self._judged: Dict[str, bool] = {}
 
     def begin_round(self) -> None:
         """Right before the test is set up."""
@@ -153,16 +162,24 @@ class Trial:
         blind = self.blindness()
         if blind is not None:
             return Verdict([], [], [], blind)
-        newborn = self._newborn()
-        if not newborn:
-            return Verdict([], [], [], None)
         at_work = gc.isenabled()
         gc.disable()
         try:
-            young = self._young()
-            garbage = self._garbage(newborn) if self.strict else []
-            gc.collect(0)
+            if not self._may_have_left(0):
+                return Verdict([], [], [], None)
+            if not self.strict and self._is_undisturbed():
+                # moves what is left into the next generation
+                young = self._young()
+                gc.collect(0)
+                if not self._may_have_left(1):
+                    return Verdict([], [], [], None)
+            else:
+                young = self._young()
             newborn = self._newborn()
+            garbage = self._garbage(newborn) if self.strict else []
+            if self.strict or self.is_repeated or young is None:
+                gc.collect()
+                newborn = self._newborn()
             again = _Judge(self, newborn, young).familiar() if newborn else []
             if again is not None:
                 return Verdict([], again, garbage, None)
@@ -173,6 +190,18 @@ class Trial:
         finally:
             if at_work:
                 gc.enable()
+
+    def _is_undisturbed(self) -> bool:
+        """One round, and no collection in it: what the collector calls young is the test's."""
+        return not self.is_repeated and _collections() == self._collections
+
+    def _may_have_left(self, generation: int) -> bool:
+        """Whether the tracer need be asked, which looks at all that lives.  Objects that no
+        collector tracks, of classes with empty `__slots__`, are not worth it in one round."""
+        if generation == 0 and not self._is_undisturbed():
+            return True
+        classes = set(map(type, gc.get_objects(generation=generation)))
+        return any(cls.__flags__ & _HEAP_TYPE and self._is_judged(_name(cls)) for cls in classes)
 
     @property
     def is_repeated(self) -> bool:
@@ -190,26 +219,24 @@ class Trial:
     def _newborn(self) -> List[Newborn]:
         """Living objects of the rounds of which the test may be accused."""
         first = self.rounds[0].first
-        judged: Dict[str, bool] = {}
-        found = []
-        for one in _tracing.alive(first, self.rounds[-1].last):
-            known = judged.get(one.type)
-            if known is None:
-                known = judged[one.type] = _can_be_judged(one.type, self.is_repeated) and not is_allowed(
-                    one.type, self.allow
-                )
-            if known and self.round_of(one.epoch) >= 0:
-                found.append(one)
-        return found
+        rows = _tracing.alive(first, self.rounds[-1].last)
+        return [one for one in rows if self._is_judged(one.type) and self.round_of(one.epoch) >= 0]
+
+    def _is_judged(self, name: str) -> bool:
+        known = self._judged.get(name)
+        if known is None:
+            known = _can_be_judged(name, self.is_repeated) and not is_allowed(name, self.allow)
+            self._judged[name] = known
+        return known
 
     def _young(self) -> Optional[Set[int]]:
         """Addresses of all containers born in the last round; `None` where that is not known."""
+        if self._is_undisturbed():
+            return set(map(id, gc.get_objects(generation=0)))
         if _tracing.sees_builtin():
             rows = _tracing.alive(self.rounds[0].first, self.rounds[-1].last, builtin=True)
             return {one.address for one in rows if self.round_of(one.epoch) >= 0}
-        if self.is_repeated or _collections() != self._collections:
-            return None
-        return set(map(id, gc.get_objects(generation=0)))
+        return None
 
     def _garbage(self, newborn: List[Newborn]) -> List[Finding]:
         """What is garbage before the collector comes."""
