@@ -24,7 +24,10 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 def old_holders(addresses: Set[int], young: Set[int]) -> Optional[Dict[int, Holders]]:
     """By object: the holders that were there before, through whatever new ones.  `None`
     where not all can be told."""
-    wanted = [o for o in gc.get_objects() if id(o) in addresses]
+    # as a rule a collection of the youngest has just moved them there
+    wanted = [o for o in gc.get_objects(generation=1) if id(o) in addresses]
+    if len(wanted) != len(addresses):
+        wanted = [o for o in gc.get_objects() if id(o) in addresses]
     if len(wanted) != len(addresses) or len(wanted) > MOST:
         return None
     parents: Dict[int, Set[int]] = {}
