@@ -14,6 +14,7 @@ import tempfile
 import textwrap
 import unittest
 
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "LIVES.md")
 COMMAND = os.path.join(sysconfig.get_path("scripts"), "undying")
 PIPE = subprocess.PIPE
 
@@ -181,6 +182,15 @@ class Scenes(Session):
             text += seen[len(echo) : -len(">>> ")]
         self.assertEqual(in_order(numbered(text)), self.shown())
         self.assertEqual(terminal.end()[0], 0)
+
+    def test_what_the_page_shows_is_what_is_shown(self):
+        with open(PAGE, encoding="utf-8") as page:
+            blocks = re.findall(r"```text\n(>>> .*?)```", page.read(), re.DOTALL)
+        self.assertGreaterEqual(len(blocks), 3)
+        told = "".join(blocks)
+        prompt = re.compile(r"^(?:>>>|\.\.\.) ?(.*\n)", re.MULTILINE)
+        shown = re.sub(r"(>>> |\.\.\. )+", "", self.piped("".join(prompt.findall(told))).split("\n>>> ", 1)[1])
+        self.assertEqual(re.sub(r"with id \d+", "with id N", shown).strip("\n"), prompt.sub("", told).strip("\n"))
 
     def test_what_is_never_freed_is_in_the_report(self):
         typed = [line for line, _ in SCENES if "gc" not in line and "me" not in line.split()]

@@ -15,7 +15,7 @@ fn run(python: &Python, example: &str, options: &[&str]) -> (String, String, Opt
     let dir = tempfile::tempdir().expect("a directory");
     let report = dir.path().join("report");
     let mut command = Command::new(UNDYING);
-    command.args(["run", "-o"]).arg(&report).args(options).arg("--python").arg(&python.path).arg(example);
+    command.args(["run", "-q", "-o"]).arg(&report).args(options).arg("--python").arg(&python.path).arg(example);
     let out = command.current_dir(found::root().join("examples")).env_remove("LANG").output().expect("runs");
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(said, "", "{} {example}", python.full);

@@ -70,7 +70,7 @@ fn a_program_of_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
         let report = dir.path().join("report.json");
         let mut command = Command::new(UNDYING);
-        command.args(["run", "--format", "json", "-o"]).arg(&report).arg("--python").arg(&python.path);
+        command.args(["run", "-q", "--format", "json", "-o"]).arg(&report).arg("--python").arg(&python.path);
         let out = command.args(["-c", "pass"]).output().expect("runs");
         assert!(out.status.success() && out.stderr.is_empty(), "Python {}: {out:?}", python.full);
         let report = std::fs::read(&report).expect("a report");

@@ -328,7 +328,7 @@ try:
     sys.stdout.write("READY\n")
     sys.stdout.flush()
     while True:
-        time.sleep(1000)
+        time.sleep(0.01)  # a signal just before a long sleep would wait for its end
 except KeyboardInterrupt:
     sys.stdout.write("interrupted\n")
     sys.exit(6)
