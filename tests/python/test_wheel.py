@@ -69,9 +69,11 @@ class Command(unittest.TestCase):
         for path in (COMMAND, module):
             with open(path, "rb") as file:
                 compiled = file.read()
-            self.assertIn(b"crates/", compiled, "paths within the checkout are told by panics")
-            self.assertNotIn(os.fsencode(checkout + "/"), compiled, path)
-            self.assertNotIn(b"/registry/src/", compiled, path)
+            self.assertTrue(b"crates/" in compiled, "paths within the checkout are told by panics")
+            self.assertFalse(os.fsencode(checkout + "/") in compiled, path)
+            # as .ci/run builds it; a build by hand names the places of its dependencies
+            if "--remap-path-prefix" in os.environ.get("CARGO_ENCODED_RUSTFLAGS", ""):
+                self.assertFalse(b"/registry/src/" in compiled, path)
 
     def test_the_command_finds_what_a_program_planted(self):
         code = (
