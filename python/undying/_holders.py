@@ -99,8 +99,8 @@ class Way:
 
     @property
     def is_of_sys(self) -> bool:
-        """Such as sys.last_value: the exception seen last."""
-        return self.module == "sys"
+        """Such as sys.last_value, the exception seen last, and warnings that are recorded."""
+        return self.module in ("sys", "warnings")
 
     @property
     def is_in_stdlib(self) -> bool:

@@ -192,6 +192,23 @@ class Plugin(unittest.TestCase):
                 done = self.run_pytest(source, *words)
                 self.assertEqual((done.returncode, done.failed), (1, leaking("own_leaked")), done.stdout)
 
+    def test_what_pytest_keeps_for_its_report_is_no_leak(self):
+        source = """
+            import logging, warnings
+            class Mine(UserWarning): pass
+            def test_warning(): warnings.warn(Mine("x"))
+            def test_record(caplog): logging.getLogger("x").error("%s", make())
+            def test_tmp(tmp_path, monkeypatch, capsys): monkeypatch.setattr(Shelf, "last", make())
+            def test_finalizer(request):
+                thing = make()
+                request.addfinalizer(lambda: thing)
+        """
+        for words in (["--undying"], ["--undying=3x"]):
+            with self.subTest(words):
+                done = self.run_pytest(source, *words)
+                self.assertEqual((done.returncode, done.failed), (0, set()), done.stdout)
+                self.assertNotIn("suspicious", done.stdout)
+
     def test_unittest_classes(self):
         source = """
             import unittest
