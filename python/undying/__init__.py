@@ -22,9 +22,9 @@ first question: the plugin of pytest is imported in every run of it, asked for o
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
-    from undying._answers import Answer, Cycles, Diff, Refs, Report, Row, Top, Why
+    from undying._answers import Answer, Cycles, Diff, Lives, Refs, Report, Row, Top, Why
     from undying._arming import Armed, arm
-    from undying._undying import Error, Snapshot, __version__, open, snapshot
+    from undying._undying import Error, Snapshot, __version__, cycles, lives, open, snapshot
     from undying._watching import Watch, watching
     from undying.testing import LeakTestCase, NoLeaks
 
@@ -35,6 +35,7 @@ __all__ = [
     "Diff",
     "Error",
     "LeakTestCase",
+    "Lives",
     "NoLeaks",
     "Refs",
     "Report",
@@ -47,6 +48,7 @@ __all__ = [
     "arm",
     "checkpoint",
     "cycles",
+    "lives",
     "open",
     "refs",
     "snapshot",
@@ -55,10 +57,13 @@ __all__ = [
 ]
 
 # Where the names are that are looked up when they are first asked for.
-_ANSWERS = ("Answer", "Cycles", "Diff", "Refs", "Report", "Row", "Top", "Why")
+_ANSWERS = ("Answer", "Cycles", "Diff", "Lives", "Refs", "Report", "Row", "Top", "Why")
+# What can be a function without a frame is one: a frame of ours would be in the heap that
+# is looked at.
+_NATIVE = ("Error", "Snapshot", "__version__", "cycles", "lives", "open", "snapshot")
 _HOMES = {
     **{name: "undying._answers" for name in _ANSWERS},
-    **{name: "undying._undying" for name in ("Error", "Snapshot", "__version__", "open", "snapshot")},
+    **{name: "undying._undying" for name in _NATIVE},
     **{name: "undying._arming" for name in ("Armed", "arm")},
     **{name: "undying._watching" for name in ("Watch", "watching")},
     **{name: "undying.testing" for name in ("LeakTestCase", "NoLeaks")},
@@ -102,13 +107,6 @@ def refs(what: Any, *, limit: int = 20) -> "Refs":
     where = _undying.locate(what)
     what = _undying.locate("")
     return _undying.snapshot().refs(where, limit=limit)
-
-
-def cycles(*, limit: int = 20) -> "Cycles":
-    """The reference cycles of this process, now, by shape."""
-    from undying import _undying
-
-    return _undying.snapshot().cycles(limit=limit)
 
 
 def checkpoint(name: str) -> None:

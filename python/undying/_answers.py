@@ -151,6 +151,13 @@ class Cycles(Answer):
         return [shape for shape in self.rows if shape.state == "garbage"]
 
 
+class Lives(Answer):
+    """Births and deaths; its rows are classes, those with most births first."""
+
+    __slots__ = ()
+    _rows = "types"
+
+
 class Top(Answer):
     """The biggest; its rows are classes, or by dominator the objects that retain most."""
 

@@ -33,19 +33,25 @@ pub fn run(root: &Path) -> Result<()> {
         }
         let Some(wheel) = &wheel else { continue };
         silently(pip(&inside).args(["install", "--no-index"]).arg(wheel))?;
-        if newest == Some(*version) {
-            let tables = root.join("tests/requirements/frames.txt");
-            if let Err(e) = silently(pip(&inside).args(["install", "-r"]).arg(tables)) {
-                println!("without pandas and pyarrow: {e:#}");
-            }
-        }
         println!("Python {name}");
+        install(root, &inside, "pytest.txt");
+        if newest == Some(*version) {
+            install(root, &inside, "frames.txt");
+        }
         let mut tests = Command::new(&inside);
         tests.args(["-m", "unittest", "discover", "--start-directory"]).arg(root.join("tests/python"));
         ensure!(tests.status().context("cannot run Python")?.success(), "tests/python fails on Python {name}");
     }
     ensure!(wheel.is_some(), "no Python from {}.{} on was found", OLDEST.0, OLDEST.1);
     Ok(())
+}
+
+/// What tests can do without, and then say so.
+fn install(root: &Path, python: &Path, requirements: &str) {
+    let file = root.join("tests/requirements").join(requirements);
+    if let Err(e) = silently(pip(python).args(["install", "-r"]).arg(file)) {
+        println!("without {requirements}: {e:#}");
+    }
 }
 
 fn pip(python: &Path) -> Command {

@@ -59,6 +59,20 @@ mod _undying {
         }
     }
 
+    /// The reference cycles of this process, now, by shape.
+    #[pyfunction]
+    #[pyo3(signature = (*, limit=20))]
+    fn cycles(py: Python<'_>, limit: usize) -> PyResult<Bound<'_, PyAny>> {
+        Snapshot::of_itself(py)?.cycles(py, limit)
+    }
+
+    /// Births and deaths of this process until now, by class and birthplace.
+    #[pyfunction]
+    #[pyo3(signature = (*, limit=20))]
+    fn lives(py: Python<'_>, limit: usize) -> PyResult<Bound<'_, PyAny>> {
+        Snapshot::of_itself(py)?.lives(py, limit)
+    }
+
     /// A snapshot that was saved.
     #[pyfunction]
     fn open(py: Python<'_>, path: PathBuf) -> PyResult<Snapshot> {

@@ -171,9 +171,15 @@ impl Snapshot {
         formed(py, "Why", told)
     }
 
+    /// Births and deaths by class and birthplace.
+    #[pyo3(signature = (*, limit=20))]
+    pub fn lives<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
+        self.ask(py, "Lives", Query::Lives, limit)
+    }
+
     /// Cycles by shape.
     #[pyo3(signature = (*, limit=20))]
-    fn cycles<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
+    pub fn cycles<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
         self.ask(py, "Cycles", Query::Cycles, limit)
     }
 
