@@ -113,6 +113,8 @@ class Trial:
         self._thresholds: Optional[Tuple[int, int, int]] = None
         self._threads: FrozenSet[threading.Thread] = frozenset()
         self._judged: Dict[str, bool] = {}
+        # addresses of what holds for the test's own time, such as the instance of its class
+        self.transient: Set[int] = set()
 
     def begin_round(self) -> None:
         """Right before the test is set up."""
@@ -325,7 +327,7 @@ class _Judge:
 
     def _old_holders(self, groups: Dict[Tuple[Any, ...], List[Newborn]]) -> Optional[Dict[int, Holders]]:
         """With one round only: with several the counts are what is judged."""
-        if self.trial.familiar is None or self.trial.is_repeated or self.young is None:
+        if self.trial.familiar is None or self.trial.is_repeated or self.young is None or self.threads:
             return None
         addresses = {one.address for group in groups.values() for one in group}
         return old_holders(addresses, self.young | self.addresses)
@@ -339,7 +341,9 @@ class _Judge:
         found: Dict[Tuple[Any, ...], Finding] = {}
         for key, group in groups.items():
             for one in group:
-                told = self.trial.familiar.told(key, holders[one.address])
+                held = holders[one.address]
+                lasting = frozenset(h for h in held if h[0] not in self.trial.transient)
+                told = self.trial.familiar.told(key, lasting) if lasting or not held else []
                 if told is None:
                     return None
                 for finding in told[:1]:

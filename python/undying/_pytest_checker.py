@@ -166,6 +166,7 @@ class Checker:
         funcargs = getattr(item, "funcargs", None)
         if isinstance(funcargs, dict):
             funcargs.clear()
+        current.trial.transient = {id(item), *map(id, _instances(item))}
         verdict = current.trial.judge()
         if verdict.blind is not None:
             current.told = _told("blind", verdict.blind)
@@ -200,6 +201,13 @@ class Checker:
             told["pid"] = os.getpid()
             report.undying = told
         return report
+
+
+def _instances(item: pytest.Item) -> List[Any]:
+    """The instance of the test's class, which its item holds: pytest's versions differ in where."""
+    method = getattr(item, "_obj", None)
+    found = [getattr(item, name, None) for name in ("_instance", "_testcase")]
+    return [one for one in (*found, getattr(method, "__self__", None)) if one is not None]
 
 
 def _told(state: str, why: str) -> Dict[str, Any]:
