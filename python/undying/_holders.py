@@ -5,7 +5,9 @@ nothing: what a holder means is decided in _watching.py and _judging.py.
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+import gc
+from types import ModuleType
+from typing import Any, Callable, List, NamedTuple, Optional, Set, Tuple
 
 from undying import _births, _undying
 
@@ -34,11 +36,15 @@ class Way:
 
     __slots__ = ("steps", "tail", "text")
 
-    def __init__(self, steps: List[Step], text: str) -> None:
+    def __init__(self, steps: List[Step], text: str, is_namespace: Callable[[int], bool]) -> None:
         self.steps = steps
         self.text = text
         # the module itself may be the object
-        modules = [n for n, s in enumerate(steps[:-1]) if s.type == "module" or s.label in _GLOBALS]
+        modules = [
+            n
+            for n, s in enumerate(steps[:-1])
+            if s.type == "module" or (s.label in _GLOBALS and is_namespace(s.address))
+        ]
         self.tail = steps[modules[-1] if modules else 0 :]
 
     @property
@@ -50,6 +56,7 @@ class Way:
         """The module it hangs from; empty where that has no name."""
         root = self.root
         if root.type != "module":
+            # a way begins with such a step only where that is a module's namespace
             return "" if root.label in _GLOBALS else None
         return root.label or ""
 
@@ -122,6 +129,16 @@ class Heap:
 
     def __init__(self) -> None:
         self._snapshot = _undying.snapshot()
+        self._namespaces: Optional[Set[int]] = None
+
+    def _is_namespace(self, address: int) -> bool:
+        """Whether a function's globals are a module's: code that was compiled from a text has
+        a dict of its own.  A step whose address is not known is taken for a module."""
+        if self._namespaces is None:
+            # not only those in sys.modules: pytest can import without
+            modules = (o for o in gc.get_objects() if issubclass(type(o), ModuleType))
+            self._namespaces = {id(ModuleType.__getattribute__(one, "__dict__")) for one in modules}
+        return not address or address in self._namespaces
 
     def ways(self, address: int, limit: int = 8) -> Tuple[List[Way], Optional[Dead]]:
         """The ways to it, nearest first; whether it is garbage.  Both empty where it is
@@ -131,7 +148,7 @@ class Heap:
         except _undying.Error:
             return [], None
         data = why.data
-        ways = [Way(self._addressed(address, row["path"]), row["path_text"]) for row in data["chains"]]
+        ways = [Way(self._addressed(address, row["path"]), row["path_text"], self._is_namespace) for row in data["chains"]]
         dead = None
         if data["garbage"]:
             dead = Dead(data["cycles"][0] if data["cycles"] else None)

@@ -209,6 +209,17 @@ class Plugin(unittest.TestCase):
                 self.assertEqual((done.returncode, done.failed), (0, set()), done.stdout)
                 self.assertNotIn("suspicious", done.stdout)
 
+    def test_a_class_that_typing_remembers_is_no_leak(self):
+        source = """
+            import typing
+            def test_generic():
+                class Local:
+                    shared = make()
+                assert typing.List[Local]
+        """
+        done = self.run_pytest(source, "--undying=3x")
+        self.assertEqual((done.returncode, done.failed), (0, set()), done.stdout)
+
     def test_unittest_classes(self):
         source = """
             import unittest
