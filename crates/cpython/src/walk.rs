@@ -100,6 +100,7 @@ pub fn walk<S: Sink + ?Sized>(
         named: emitted.named,
         regions: regions(captured),
         births,
+        wrappers: Vec::new(),
         facts,
     };
     Ok(sink.finish(tail)?)

@@ -43,7 +43,7 @@ impl Builder {
             let dropped = self.drop_dangling(n);
             *self.tail.facts.defects.entry("dangling-reference".into()).or_default() += dropped;
         }
-        let Tail { types, mut roots, mut named, regions, mut births, mut facts } = self.tail;
+        let Tail { types, mut roots, mut named, regions, mut births, mut wrappers, mut facts } = self.tail;
         let unknown = births.as_mut().map_or(0, |b| b.keep_known(n as usize, types.len()));
         if unknown > 0 {
             *facts.defects.entry("birth-of-nothing".into()).or_default() += unknown;
@@ -51,7 +51,9 @@ impl Builder {
         roots.retain(|r| r.node.0 < n);
         named.retain(|r| r.node.0 < n);
         named.sort_by_key(|r| r.node);
-        Snapshot { graph: self.graph, labels: self.labels, types, roots, named, regions, births, facts }
+        wrappers.retain(|r| r.node.0 < n);
+        wrappers.sort_by_key(|r| r.node);
+        Snapshot { graph: self.graph, labels: self.labels, types, roots, named, regions, births, wrappers, facts }
     }
 
     fn drop_dangling(&mut self, n: u32) -> u64 {

@@ -5,6 +5,7 @@
 
 mod birth;
 mod builder;
+mod change;
 mod columns;
 mod edge;
 mod facts;
@@ -14,9 +15,11 @@ mod progress;
 mod root;
 mod sink;
 mod store;
+mod wrapper;
 
 pub use birth::{Birth, Births, CheckpointRow, DeathRow, PlaceRow, Recorder};
 pub use builder::Builder;
+pub use change::{Change, NativeFrame, PythonFrame};
 pub use columns::Columns;
 pub use edge::{Certainty, Detail, Edge, EdgeKind};
 pub use facts::{Defects, Facts, Origin, RegionRow, TypeRow};
@@ -26,3 +29,4 @@ pub use progress::{Cancelled, Progress, Silent};
 pub use root::{Root, RootKind};
 pub use sink::{NamedRow, Sink, Tail};
 pub use store::{Graph, Snapshot, Transpose};
+pub use wrapper::{WrapperRow, WrapperSystem};

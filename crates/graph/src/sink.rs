@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{Births, Edge, Facts, LabelId, NodeId, ObjectRow, RegionRow, Root, TypeRow};
+use crate::{Births, Edge, Facts, LabelId, NodeId, ObjectRow, RegionRow, Root, TypeRow, WrapperRow};
 
 /// An object's own name: of a function, class, module, code object, frame, thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +30,8 @@ pub struct Tail {
     pub regions: Vec<RegionRow>,
     /// Where the objects were made, where somebody recorded it.
     pub births: Option<Births>,
+    /// Objects that stand for something native, by ascending node.
+    pub wrappers: Vec<WrapperRow>,
     /// The target.
     pub facts: Facts,
 }

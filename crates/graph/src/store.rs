@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Births, Edge, Facts, Flags, LabelId, Labels, NamedRow, NodeId, ObjectRow, RegionRow, Root, TypeId, TypeRow,
+    WrapperRow,
 };
 
 /// Objects and references, in columns.
@@ -203,6 +204,8 @@ pub struct Snapshot {
     pub regions: Vec<RegionRow>,
     /// Where the objects were made, where somebody recorded it.
     pub births: Option<Births>,
+    /// Objects that stand for something native, by ascending node.
+    pub wrappers: Vec<WrapperRow>,
     /// The target.
     pub facts: Facts,
 }
@@ -221,6 +224,11 @@ impl Snapshot {
     /// The dotted name of an object's class.
     pub fn type_name(&self, n: NodeId) -> &str {
         self.type_of(n).map_or("?", |t| self.text(t.name))
+    }
+
+    /// What native thing the object stands for, if it does.
+    pub fn wrapper(&self, n: NodeId) -> Option<&WrapperRow> {
+        self.wrappers.binary_search_by_key(&n, |r| r.node).ok().map(|i| &self.wrappers[i])
     }
 
     /// The object's own name (function, class, module, code, frame), if it has one.

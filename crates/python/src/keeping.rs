@@ -87,6 +87,7 @@ pub fn save(
         named: snapshot.named.clone(),
         regions: snapshot.regions.clone(),
         births: snapshot.births.clone(),
+        wrappers: snapshot.wrappers.clone(),
         facts: snapshot.facts.clone(),
     };
     writer.finish(tail).map_err(failed)?;

@@ -42,6 +42,9 @@ pub struct Counts {
     /// Classes that died, by place.
     #[serde(default)]
     pub deaths: u64,
+    /// Objects that stand for something native.
+    #[serde(default)]
+    pub wrappers: u64,
 }
 
 /// What `meta.json` says.

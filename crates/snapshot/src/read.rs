@@ -5,6 +5,7 @@ mod births;
 mod graph;
 mod open;
 mod small;
+mod wrappers;
 
 use std::path::Path;
 
@@ -42,6 +43,10 @@ pub fn read(dir: &Path, progress: &dyn Progress) -> Result<Snapshot> {
         Some(recorded) => Some(births::births(dir, recorded, &mut labels, objects, types.len())?),
         None => None,
     };
+    let wrappers = match meta.counts.wrappers {
+        0 => Vec::new(),
+        _ => wrappers::wrappers(dir, &mut labels, objects)?,
+    };
 
     let counts = [objects, traversed, untraversed, types.len(), roots.len(), named.len(), regions.len()];
     let c = meta.counts;
@@ -52,9 +57,12 @@ pub fn read(dir: &Path, progress: &dyn Progress) -> Result<Snapshot> {
     if rows.map(|n| n as u64) != [c.births, c.places, c.deaths] {
         return Err(ReadError::damaged(META, "its counts are not those of the tables of births"));
     }
+    if wrappers.len() as u64 != c.wrappers {
+        return Err(ReadError::damaged(META, "its counts are not those of the table of wrappers"));
+    }
     let misfit = || ReadError::damaged(OBJECTS.file, "its columns do not fit together");
     let mut builder = Builder::from_columns(labels, columns).ok_or_else(misfit)?;
-    *builder.tail_mut() = Tail { types, roots, named, regions, births, facts: meta.facts };
+    *builder.tail_mut() = Tail { types, roots, named, regions, births, wrappers, facts: meta.facts };
     Ok(builder.build())
 }
 

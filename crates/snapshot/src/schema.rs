@@ -145,6 +145,24 @@ pub(crate) const DEATHS: Table = Table {
     }",
 };
 
+/// Objects that stand for something native: there only where there are any.
+pub(crate) const WRAPPERS: Table = Table {
+    file: "wrappers.parquet",
+    sorted_by: Some(0),
+    message: "message wrappers {
+        required int32 object_id (INTEGER(32,false));
+        required binary system (STRING);
+        optional binary native_type (STRING);
+        required int64 native_address;
+        optional boolean owned;
+        optional boolean destructor;
+        optional boolean holder;
+        optional int64 native_bytes;
+        optional int32 pointers (INTEGER(32,false));
+        optional binary module_file (STRING);
+    }",
+};
+
 /// The tables that are there only where births were recorded.
 pub(crate) const RECORDED: [&Table; 3] = [&PLACES, &DEATHS, &BIRTHS];
 

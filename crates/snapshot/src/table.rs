@@ -19,7 +19,7 @@ pub(crate) enum Column {
     /// 64-bit integers.
     I64 { values: Vec<i64>, present: Vec<i16> },
     /// Truth values.
-    Bool { values: Vec<bool> },
+    Bool { values: Vec<bool>, present: Vec<i16> },
     /// Texts.
     Text { values: Vec<ByteArray>, present: Vec<i16> },
 }
@@ -49,7 +49,13 @@ impl Column {
 
     /// Truth values.
     pub fn bool(values: impl Iterator<Item = bool>) -> Column {
-        Column::Bool { values: values.collect() }
+        Column::Bool { values: values.collect(), present: Vec::new() }
+    }
+
+    /// Truth values, some missing.
+    pub fn bool_or_null(rows: impl Iterator<Item = Option<bool>>) -> Column {
+        let (values, present) = split(rows);
+        Column::Bool { values, present }
     }
 
     /// Texts.
@@ -93,7 +99,9 @@ fn write_column(writer: &mut ColumnWriter<'_>, column: &Column) -> Result<()> {
         (ColumnWriter::Int64ColumnWriter(w), Column::I64 { values, present }) => {
             w.write_batch(values, levels(present), None)?
         }
-        (ColumnWriter::BoolColumnWriter(w), Column::Bool { values }) => w.write_batch(values, None, None)?,
+        (ColumnWriter::BoolColumnWriter(w), Column::Bool { values, present }) => {
+            w.write_batch(values, levels(present), None)?
+        }
         (ColumnWriter::ByteArrayColumnWriter(w), Column::Text { values, present }) => {
             w.write_batch(values, levels(present), None)?
         }
@@ -127,7 +135,7 @@ pub(crate) fn read_column(reader: ColumnReader, rows: usize, nullable: bool) -> 
     Ok(match reader {
         ColumnReader::Int32ColumnReader(r) => Column::I32 { values: read!(r), present },
         ColumnReader::Int64ColumnReader(r) => Column::I64 { values: read!(r), present },
-        ColumnReader::BoolColumnReader(r) => Column::Bool { values: read!(r) },
+        ColumnReader::BoolColumnReader(r) => Column::Bool { values: read!(r), present },
         ColumnReader::ByteArrayColumnReader(r) => Column::Text { values: read!(r), present },
         _ => return Err(ParquetError::General("a type that no column has".into())),
     })

@@ -9,6 +9,7 @@ mod encoder;
 mod file;
 mod objects;
 mod small;
+mod wrappers;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -23,7 +24,7 @@ use self::small::Small;
 use crate::directory::Partial;
 use crate::error::WriteError;
 use crate::meta::{self, Counts, RecordedMeta};
-use crate::schema::{EDGES, META, NAMES, OBJECTS, RECORDED, REGIONS, ROOTS, TYPES, Table, UNTRAVERSED};
+use crate::schema::{EDGES, META, NAMES, OBJECTS, RECORDED, REGIONS, ROOTS, TYPES, Table, UNTRAVERSED, WRAPPERS};
 
 /// No program has so many classes; a type number past it is a mistake.
 const MAX_TYPES: u32 = 1 << 24;
@@ -107,6 +108,7 @@ impl Writer {
         }
         let mut bytes = 0;
         let recorded = RECORDED.iter().filter(|_| self.recorded).copied();
+        let recorded = recorded.chain((self.counts.wrappers > 0).then_some(&WRAPPERS));
         let tables = [&OBJECTS, &EDGES, &UNTRAVERSED, &TYPES, &ROOTS, &NAMES, &REGIONS].into_iter().chain(recorded);
         for name in tables.map(|t| t.file).chain([META]) {
             let flushed = File::open(self.directory.join(name)).and_then(|f| f.sync_all().and_then(|()| f.metadata()));
@@ -198,6 +200,10 @@ impl Writer {
             self.counts.places = births.places.len() as u64;
             self.counts.deaths = births.deaths.len() as u64;
         }
+        if !tail.wrappers.is_empty() {
+            small.write_wrappers(&tail.wrappers)?;
+            self.counts.wrappers = tail.wrappers.len() as u64;
+        }
         self.counts.types = types as u64;
         self.counts.roots = tail.roots.len() as u64;
         self.counts.names = tail.named.len() as u64;
@@ -214,6 +220,8 @@ impl Writer {
         tail.roots.retain(|r| there(r.node));
         tail.named.retain(|r| there(r.node));
         tail.named.sort_by_key(|r| r.node);
+        tail.wrappers.retain(|r| there(r.node));
+        tail.wrappers.sort_by_key(|r| r.node);
         let unknown = tail.births.as_mut().map_or(0, |b| b.keep_known(self.announced as usize, tail.types.len()));
         if unknown > 0 {
             *tail.facts.defects.entry("birth-of-nothing".into()).or_default() += unknown;

@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use undying_graph::{Silent, Snapshot};
 use undying_snapshot::{ReadError, SCHEMA, read, read_meta};
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "objects.parquet",
     "edges.parquet",
     "untraversed.parquet",
@@ -23,6 +23,7 @@ const FILES: [&str; 11] = [
     "births.parquet",
     "places.parquet",
     "deaths.parquet",
+    "wrappers.parquet",
     "meta.json",
 ];
 
@@ -37,6 +38,7 @@ fn small(dir: &Path) -> PathBuf {
             && !heap.roots.is_empty()
             && !heap.named.is_empty()
             && !heap.regions.is_empty()
+            && heap.wrappers.iter().filter(|w| (w.0 as usize) < heap.things.len()).count() > 2
             && heap.births.as_ref().is_some_and(|b| b.places.len() > 2 && b.living.len() > 2 && !b.dead.is_empty())
         {
             break heap;
@@ -58,6 +60,7 @@ fn is_sound(s: &Snapshot) {
     if let Some(births) = &s.births {
         assert!(births.iter().all(|b| b.node.index() < s.graph.len() && births.stack(b.place).count() > 0));
     }
+    assert!(s.wrappers.iter().all(|w| w.node.index() < s.graph.len()));
     assert!(s.types.iter().all(|t| t.object.is_none_or(|o| o.index() < s.graph.len())));
 }
 

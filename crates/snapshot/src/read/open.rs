@@ -243,9 +243,10 @@ fn whole(column: Column, rows: &mut Rows, dictionary: &mut Dictionary) {
             values.iter().for_each(|v: &ByteArray| dictionary.push(v.data()));
             rows.present = levels(present);
         }
-        Column::Bool { values } => {
-            rows.count = values.len();
+        Column::Bool { values, present } => {
+            rows.count = if present.is_empty() { values.len() } else { present.len() };
             rows.narrow = values.into_iter().map(u32::from).collect();
+            rows.present = levels(present);
         }
     }
 }

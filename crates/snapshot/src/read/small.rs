@@ -76,6 +76,16 @@ impl Reading {
         Ok(all)
     }
 
+    /// A column of truth values, some missing.
+    pub(super) fn bools_or_null(&mut self, group: usize, name: &str) -> Result<Vec<Option<bool>>> {
+        let mut all = Vec::new();
+        self.table.pages(&mut self.buffers, group, name, Want::Truth, |rows, _| {
+            join(rows, rows.narrow.iter().map(|&v| v == 1), &mut all);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
     /// A number that is there and fits.
     pub(super) fn u32(&self, v: Option<i64>) -> Result<u32> {
         v.and_then(|v| u32::try_from(v).ok()).ok_or_else(|| self.damaged("a number out of range"))

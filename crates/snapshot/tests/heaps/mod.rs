@@ -39,8 +39,15 @@ pub struct Heap {
     pub named: Vec<(u32, String, String, u32)>,
     pub regions: Vec<RegionRow>,
     pub births: Option<Recorded>,
+    pub wrappers: Vec<Wrapper>,
     pub facts: Facts,
 }
+
+/// Object, tool, native type, address, what is known of it, the file.
+pub type Wrapper = (u32, WrapperSystem, String, u64, Known, String);
+
+/// Owned, destructor, holder, bytes, pointers.
+pub type Known = (Option<bool>, Option<bool>, Option<bool>, Option<u64>, Option<u32>);
 
 /// File, function, line, caller.
 pub type Place = (String, String, u32, Option<u32>);
@@ -127,6 +134,20 @@ impl Heap {
             tail.named.push(NamedRow { node: NodeId(*node), name, file, line: *line });
         }
         tail.births = self.births.as_ref().map(|b| b.tell(sink));
+        for (node, system, native_type, native_address, known, file) in &self.wrappers {
+            tail.wrappers.push(WrapperRow {
+                node: NodeId(*node),
+                system: *system,
+                native_type: sink.label(native_type),
+                native_address: *native_address,
+                owned: known.0,
+                destructor: known.1,
+                holder: known.2,
+                native_bytes: known.3,
+                pointers: known.4,
+                module_file: sink.label(file),
+            });
+        }
         sink.finish(tail)
     }
 
@@ -176,6 +197,15 @@ pub fn same(a: &Snapshot, b: &Snapshot) {
     assert_eq!(named(a), named(b));
     assert_eq!((&a.regions, &a.facts), (&b.regions, &b.facts));
     assert_eq!(recorded(a), recorded(b));
+    let wrappers = |s: &Snapshot| -> Vec<_> {
+        let row = |w: &WrapperRow| {
+            let texts = (s.text(w.native_type).to_string(), s.text(w.module_file).to_string());
+            let known = (w.owned, w.destructor, w.holder, w.native_bytes, w.pointers);
+            (w.node, w.system, texts, w.native_address, known)
+        };
+        s.wrappers.iter().map(row).collect()
+    };
+    assert_eq!(wrappers(a), wrappers(b));
 }
 
 /// All that is said of births.
@@ -217,6 +247,19 @@ fn births(objects: u32, types: u32) -> impl Strategy<Value = Recorded> {
             let (places, living) = (places.collect(), living.into_iter().collect());
             Recorded { recorder, places, living, epochs, dead, checkpoints }
         })
+}
+
+/// What some of `objects` stand for; now and then one that is not there.
+fn wrappers(objects: u32) -> impl Strategy<Value = Vec<Wrapper>> {
+    let bool = || prop::option::of(any::<bool>());
+    let known = (bool(), bool(), bool(), prop::option::of(amount()), prop::option::of(any::<u32>()));
+    let system = prop::sample::select(WrapperSystem::ALL.to_vec());
+    let node = prop_oneof![20 => 0..objects.max(1), 1 => Just(objects)];
+    prop::collection::btree_map(node, (system, text(), amount(), known, text()), 0..6).prop_map(|rows| {
+        let row =
+            |(node, (system, native_type, address, known, file))| (node, system, native_type, address, known, file);
+        rows.into_iter().map(row).collect()
+    })
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -303,9 +346,9 @@ pub fn heap(most: u32) -> impl Strategy<Value = Heap> {
             prop::collection::vec(named, 0..=few),
             prop::collection::vec(region(), 0..3),
             facts(),
-            prop::option::of(births(n, types)),
+            (prop::option::of(births(n, types)), wrappers(n)),
         )
-            .prop_map(|(steps, types, roots, mut named, regions, facts, births)| {
+            .prop_map(|(steps, types, roots, mut named, regions, facts, (births, wrappers))| {
                 let mut at = 0u64;
                 let things = steps.into_iter().map(|(step, mut thing)| {
                     at = at.saturating_add(step).saturating_add(16);
@@ -315,7 +358,7 @@ pub fn heap(most: u32) -> impl Strategy<Value = Heap> {
                 let things = things.collect();
                 named.sort_by_key(|n| n.0);
                 named.dedup_by_key(|n| n.0);
-                Heap { things, types, roots, named, regions, births, facts }
+                Heap { things, types, roots, named, regions, births, wrappers, facts }
             })
     })
 }
