@@ -13,11 +13,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("report", &[]),
     ("lives", &[]),
     ("cpython", &["memory", "graph", "lives"]),
+    ("recorder", &["memory", "graph", "cpython"]),
     ("native", &["memory", "graph"]),
     ("snapshot", &["graph"]),
     ("export", &["graph"]),
     ("analysis", &["graph", "report"]),
-    ("cli", &["memory", "graph", "report", "cpython", "native", "snapshot", "export", "analysis"]),
+    ("cli", &["memory", "graph", "report", "cpython", "native", "snapshot", "export", "analysis", "recorder"]),
     ("python", &["memory", "graph", "report", "cpython", "native", "snapshot", "export", "analysis", "cli", "lives"]),
 ];
 
@@ -25,6 +26,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const UNSAFE_FILES: &[&str] = &[
     "crates/memory/src/stop.rs",
     "crates/memory/src/process.rs",
+    "crates/recorder/src/kernel.rs",
     "crates/lives/src/rows.rs",
     "crates/python/src/arm/child.rs",
     "crates/python/src/arm/failing.rs",

@@ -1,10 +1,10 @@
 //! What a code object says of itself: name, file, and which line an instruction is of.
 //! CPython `Objects/codeobject.c`, `Include/cpython/code.h` (3.8 to 3.13).
 
-use crate::layout::ABSENT;
+use crate::layout::{ABSENT, Layout};
 use crate::lines::{self, Form};
 use crate::object;
-use crate::space::Body;
+use crate::space::{Body, Space};
 use crate::text;
 use crate::visit::Context;
 
@@ -27,17 +27,22 @@ pub struct LineTable<'a> {
 impl<'a> LineTable<'a> {
     /// Of the code object with this body; empty where it cannot be read.
     pub fn of(cx: &Context<'a>, code: Body) -> LineTable<'a> {
-        let c = &cx.layout.code;
+        LineTable::read(cx.space, cx.layout, code)
+    }
+
+    /// Of the code object with this body.
+    pub fn read(space: &Space<'a>, layout: &Layout, code: Body) -> LineTable<'a> {
+        let c = &layout.code;
         // the instructions are a part of the code object since its lines are locations
         let (form, table) = match (c.linetable, c.code_adaptive) {
             (ABSENT, _) => (Form::Steps, c.lnotab),
             (at, ABSENT) => (Form::Ranges, at),
             (at, _) => (Form::Locations, at),
         };
-        let bytes = cx.space.body_or_empty(code.word(table));
-        let room = bytes.from(u64::from(cx.layout.bytes.value)).0;
+        let bytes = space.body_or_empty(code.word(table));
+        let room = bytes.from(u64::from(layout.bytes.value)).0;
         let length = bytes.word(object::SIZE).min(LONGEST_TABLE).min(room.len() as u64);
-        let instructions = cx.space.body_or_empty(code.word(c.code)).word(object::SIZE);
+        let instructions = space.body_or_empty(code.word(c.code)).word(object::SIZE);
         LineTable {
             form,
             bytes: &room[..length as usize],
@@ -54,27 +59,43 @@ impl<'a> LineTable<'a> {
 
 /// The qualified name of a code object, its bare name up to 3.10.
 pub fn name(cx: &Context, code: u64) -> Option<String> {
-    let c = &cx.layout.code;
-    let body = cx.space.body(code)?;
-    let read = |at: u32| text::text(cx.space, cx.layout, body.word(at)).filter(|_| at != ABSENT && body.word(at) != 0);
+    name_in(cx.space, cx.layout, cx.space.body(code)?)
+}
+
+/// The same of the code object with this body.
+pub fn name_in(space: &Space, layout: &Layout, body: Body) -> Option<String> {
+    let c = &layout.code;
+    let read = |at: u32| text::text(space, layout, body.word(at)).filter(|_| at != ABSENT && body.word(at) != 0);
     read(c.qualname).or_else(|| read(c.name))
 }
 
 /// The line that an interpreter frame is at (3.11 on), else its function's first.
 pub fn frame_line(cx: &Context, frame: Body) -> u32 {
-    let (i, c) = (&cx.layout.iframe, &cx.layout.code);
-    let code = frame.word(i.code);
-    let instructions = code.wrapping_add(u64::from(c.code_adaptive));
-    line_at(cx, code, frame.word(i.prev_instr).wrapping_sub(instructions))
+    let (code, offset) = frame_at(cx.layout, frame);
+    line_at(cx, code, offset)
 }
 
 /// The line that a frame object is at (up to 3.10), else its function's first.
 pub fn frame_object_line(cx: &Context, frame: Body) -> u32 {
-    let f = &cx.layout.frame;
+    let (code, offset) = object_at(cx.layout, frame);
+    line_at(cx, code, offset)
+}
+
+/// The code object of an interpreter frame (3.11 on), and the byte of the code it is at.
+pub fn frame_at(layout: &Layout, frame: Body) -> (u64, u64) {
+    let (i, c) = (&layout.iframe, &layout.code);
+    let code = frame.word(i.code);
+    let instructions = code.wrapping_add(u64::from(c.code_adaptive));
+    (code, frame.word(i.prev_instr).wrapping_sub(instructions))
+}
+
+/// The code object of a frame object (up to 3.10), and the byte of the code it is at.
+pub fn object_at(layout: &Layout, frame: Body) -> (u64, u64) {
+    let f = &layout.frame;
     // the number of an instruction since the table is one of ranges, of a byte before
-    let width = if cx.layout.code.linetable == ABSENT { 1 } else { 2 };
+    let width = if layout.code.linetable == ABSENT { 1 } else { 2 };
     let last = i64::from(frame.half(f.lasti) as i32).wrapping_mul(width);
-    line_at(cx, frame.word(f.code), last as u64)
+    (frame.word(f.code), last as u64)
 }
 
 /// The line of the instruction at a byte of the code; the function's first where the

@@ -13,7 +13,7 @@ use crate::stop::any_waits;
 const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
 /// While it lives the calling thread does not receive the ending signals.
-pub(crate) struct SignalsHeld {
+pub struct SignalsHeld {
     before: SigSet,
     /// Those that were neither blocked nor ignored before: the others are somebody
     /// else's business.
@@ -21,6 +21,7 @@ pub(crate) struct SignalsHeld {
 }
 
 impl SignalsHeld {
+    /// From now on, in the calling thread.
     pub fn hold() -> SignalsHeld {
         let set: SigSet = ENDING.into_iter().collect();
         let before = set.thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap_or_else(|_| SigSet::empty());

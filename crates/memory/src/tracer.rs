@@ -10,10 +10,10 @@ use nix::sys::ptrace::{self, Options};
 use nix::unistd::Pid;
 
 use crate::process::threads_of;
-use crate::status::{Status, signal_bit, stat};
+use crate::status::{Status, stat};
 use crate::stop::{detach, news_of, no_registers};
 use crate::thread::{Registers, Thread};
-use crate::{AttachError, CaptureError, Memory, Process, attach};
+use crate::{AttachError, CaptureError, Process, attach, mend};
 
 /// After so long a thread in uninterruptible sleep counts as standing: it cannot run
 /// the program's code before it meets our stop.  (A parent in vfork sleeps so until its
@@ -200,52 +200,20 @@ impl Tracer {
     }
 
     /// A system call that gave up with EINTR because of our stop alone begins again.
-    /// The kernel itself restarts most; it does not with epoll_wait, semtimedop,
-    /// sigtimedwait, recv and accept with a time limit, and some more (signal(7),
-    /// "Interruption of system calls by stop signals").
     fn mend(&mut self, i: usize, deliver: i32) {
-        let tid = Pid::from_raw(self.held[i].tid);
-        let Ok(registers) = ptrace::getregs(tid) else {
+        let Ok(registers) = ptrace::getregs(Pid::from_raw(self.held[i].tid)) else {
             return;
         };
         self.held[i].registers = Some(registers);
-        const INTERRUPTED: u64 = -(libc::EINTR as i64) as u64;
-        if registers.rax != INTERRUPTED || (registers.orig_rax as i64) < 0 || registers.cs != USER_64 {
-            return;
-        }
-        let mut instruction = [0; 2];
-        let at = registers.rip.wrapping_sub(2);
-        if self.process.read(at, &mut instruction).is_err() || instruction != SYSCALL {
-            return;
-        }
-        let again = libc::user_regs_struct { rax: registers.orig_rax, rip: at, ..registers };
-        self.held[i].repaired = ptrace::setregs(tid, again).is_ok();
+        self.held[i].repaired = mend::begin_again(&self.process, self.held[i].tid, &registers);
         self.unmend(i, deliver);
-    }
-
-    /// Whether a signal waits that this thread will act upon: then EINTR is what it
-    /// would see without us.  One for the whole process goes to its main thread where
-    /// that takes it, as the kernel has it.
-    fn feels(&self, i: usize, deliver: i32) -> bool {
-        let tid = self.held[i].tid;
-        let Some(status) = Status::read(&self.process.thread_path(tid)) else {
-            return true;
-        };
-        if status.effective(status.pending) != 0 || status.effective(signal_bit(deliver)) != 0 {
-            return true;
-        }
-        let shared = status.effective(status.shared_pending);
-        let main = self.process.pid();
-        let taken_by_main =
-            || Status::read(&self.process.thread_path(main)).is_some_and(|m| shared & m.blocked == 0 && !m.is_dead());
-        shared != 0 && (tid == main || !taken_by_main())
     }
 
     /// Where a signal waits that would have cut the system call short without us, let it
     /// fail as it would have.
     fn unmend(&mut self, i: usize, deliver: i32) {
         let Held { tid, registers: Some(registers), repaired: true, .. } = self.held[i] else { return };
-        if self.feels(i, deliver) {
+        if mend::feels(&self.process, tid, deliver) {
             self.held[i].repaired = ptrace::setregs(Pid::from_raw(tid), registers).is_err();
         }
     }
@@ -289,10 +257,6 @@ impl Drop for Tracer {
         self.let_go();
     }
 }
-
-/// Code segment of 64-bit code, and the instruction it calls the kernel by.
-const USER_64: u64 = 0x33;
-const SYSCALL: [u8; 2] = [0x0f, 0x05];
 
 fn thread(tid: i32, registers: Option<libc::user_regs_struct>) -> Thread {
     let r = registers.map(|r| Registers {
