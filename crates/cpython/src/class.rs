@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use undying_graph::{Certainty, EdgeKind, LabelId, Labels};
+use undying_graph::{Certainty, EdgeKind, LabelId, Labels, WrapperSystem};
 use undying_memory::Memory;
 
 use crate::builtin::{self, Known, SizeRule, Visitor};
@@ -61,6 +61,8 @@ pub struct Class {
     pub has_del: bool,
     /// Items of a structure sequence, hidden ones included (`n_fields`); else 0.
     pub hidden_items: u64,
+    /// Whose binding instances are, where they stand for something native.
+    pub wrapper: Option<WrapperSystem>,
     /// Attribute names of instances by place, `ht_cached_keys`; 0 where there are none.
     pub cached_keys: u64,
 }
@@ -258,6 +260,7 @@ fn read(classes: &Classes, space: &Space, layout: &Layout, address: u64) -> Opti
             Some(Visitor::Tuple) => hidden_items(classes, space, layout, address, body),
             _ => 0,
         },
+        wrapper: crate::wrappers::system(space, layout, &levels),
         cached_keys: if heap { body.word(layout.heap_type.cached_keys) } else { 0 },
     })
 }

@@ -44,6 +44,8 @@ pub struct Emitted {
     pub dangling: u64,
     /// Type rows' own objects are looked up by address afterwards.
     pub instances: Vec<u32>,
+    /// Objects that stand for something native: number and address.
+    pub wrapped: Vec<(u32, u64)>,
 }
 
 /// The pass itself.
@@ -122,6 +124,7 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
             self.out.instances.resize(number as usize + 1, 0);
             self.out.instances[number as usize] = 1;
         }
+        self.out.wrapped.extend(class.wrapper.map(|_| (n, address)));
         let flags = self.flags(class, address, body);
         if flags.has(Flags::STATIC) {
             self.out.statics.push(NodeId(n));

@@ -28,6 +28,7 @@ mod statics;
 mod text;
 mod visit;
 mod walk;
+mod wrappers;
 
 pub use capture::{CaptureError, Copied, Options, Target};
 pub use locate::{OpenError, Runtime};

@@ -21,7 +21,7 @@ use crate::select::Shape;
 use crate::space::Space;
 use crate::statics::StaticTypes;
 use crate::visit::Context;
-use crate::{births, layout::ABSENT, proof};
+use crate::{births, layout::ABSENT, proof, wrappers};
 
 /// Why the walk gave up.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ pub fn walk<S: Sink + ?Sized>(
         named: emitted.named,
         regions: regions(captured),
         births,
-        wrappers: Vec::new(),
+        wrappers: wrappers::read(&cx, captured, &emitted.wrapped, sink),
         facts,
     };
     Ok(sink.finish(tail)?)
