@@ -23,6 +23,7 @@ mod step;
 mod survival;
 
 pub mod growth;
+pub mod hunt;
 pub mod naming;
 pub mod paths;
 pub mod render;

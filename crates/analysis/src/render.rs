@@ -5,6 +5,7 @@
 mod cycles;
 mod diff;
 mod heap;
+mod hunt;
 mod letters;
 mod lives;
 mod retainers;
@@ -20,6 +21,7 @@ use crate::{Answer, Query};
 
 pub use diff::render_diff;
 pub use heap::HeapTold;
+pub use hunt::render_hunt;
 pub use told::{Told, told};
 
 /// How much is shown.

@@ -70,6 +70,8 @@ pub enum Command {
     Top(Top),
     /// Run a program and report at its exit
     Run(Run),
+    /// Call a function in rounds: what each call leaves behind, and who is to blame
+    Hunt(Hunt),
     /// Can a process be read? What stops us, and the one command that helps
     Doctor(Doctor),
 }
@@ -242,6 +244,43 @@ fn bytes(text: &str) -> Result<u64, String> {
     };
     let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|&n| n > 0);
     number.ok_or_else(|| "give bytes, as 65536 or 64K".to_owned())
+}
+
+/// `undying hunt`
+#[derive(Args, Debug)]
+#[command(override_usage = "undying hunt [OPTIONS] MODULE:CALLABLE [--args LITERAL...]\n       \
+                            undying hunt [OPTIONS] --script FILE [--args LITERAL...]")]
+pub struct Hunt {
+    /// What to call: package.module:function, or package.module:Class.method
+    #[arg(value_name = "MODULE:CALLABLE", required_unless_present = "script", conflicts_with = "script")]
+    pub callable: Option<String>,
+    /// Call step() of this file; its part under if __name__ == "__main__" is not run
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// The arguments of each call, as JSON or Python literals: --args 1 '"text"' name='[2, 3]'
+    #[arg(long, value_name = "LITERAL", num_args = 1.., allow_negative_numbers = true)]
+    pub args: Vec<String>,
+    /// Calls in each round [default: by the time that a call takes, and more while in doubt]
+    #[arg(short = 'n', long = "calls", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub calls: Option<u64>,
+    /// So long may the calls take, all together
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = positive)]
+    pub time: f64,
+    /// Calls may raise exceptions: what is left behind on the way out is hunted
+    #[arg(long)]
+    pub expect_errors: bool,
+    /// The interpreter [default: the active virtual environment's, else python3, else python]
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// What to make of suspects.
+    #[command(flatten)]
+    pub judging: Judging,
+}
+
+/// A time in seconds.
+fn positive(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0);
+    seconds.ok_or_else(|| "give seconds, as 20 or 0.5".to_owned())
 }
 
 /// `undying doctor`

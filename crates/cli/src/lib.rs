@@ -8,6 +8,7 @@ mod doctor;
 mod dump;
 mod fail_on;
 mod failure;
+mod hunt;
 mod judge;
 mod output;
 mod progress;
@@ -60,6 +61,10 @@ fn command(arguments: &Arguments) -> Result<Outcome, Failure> {
         // It meets signals in its own way.
         return self::run::run(run, common);
     }
+    if let Command::Hunt(hunt) = &arguments.command {
+        // It starts a program before it watches for signals.
+        return hunt::hunt(hunt, common, &mut io::stdout().lock()).map(outcome);
+    }
     signals::watch().map_err(|e| Failure::new(Exit::Target, format!("cannot listen for signals: {e}")))?;
     let mut out = io::stdout().lock();
     let found = match &arguments.command {
@@ -71,10 +76,13 @@ fn command(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Lives(lives) => ask::lives(lives, common, &mut out).map(|()| false)?,
         Command::Top(top) => ask::top(top, common, &mut out).map(|()| false)?,
         Command::Doctor(doctor) => doctor::doctor(doctor, common, &mut out).map(|()| false)?,
-        Command::Run(_) => false,
+        Command::Run(_) | Command::Hunt(_) => false,
     };
-    let exit = if found { Exit::Found } else { Exit::Done };
-    Ok(Outcome::Code(exit.code()))
+    Ok(outcome(found))
+}
+
+fn outcome(found: bool) -> Outcome {
+    Outcome::Code(if found { Exit::Found } else { Exit::Done }.code())
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -8,7 +8,7 @@
 
 mod births;
 mod child;
-mod python;
+pub mod python;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
@@ -41,11 +41,11 @@ pub fn run(args: &Run, common: &Common) -> Result<Outcome, Failure> {
     let colour = output::style(&std::io::stderr(), common, None).colour;
     let wishes = births::wishes(args, colour);
     let program = Program::start(&python, &interpreter_arguments(args), wishes.as_deref());
-    let program = program.map_err(|e| cannot_start(&python, e))?;
+    let program = program.map_err(|e| python::cannot_start(&python, e))?;
     // After the start: the program would inherit what is blocked here.
-    let inbox = Rc::new(Inbox::open().map_err(|e| cannot_start(&python, e.into()))?);
+    let inbox = Rc::new(Inbox::open().map_err(|e| python::cannot_start(&python, e.into()))?);
     let mut looking = Looking { args, common, inbox: &inbox, found: None, refused: None };
-    let ended = program.wait(&inbox, &mut looking).map_err(|e| cannot_start(&python, e))?;
+    let ended = program.wait(&inbox, &mut looking).map_err(|e| python::cannot_start(&python, e))?;
     if let Some(failure) = looking.refused {
         return Err(failure);
     }
@@ -96,11 +96,6 @@ fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
     }
     let sentence = format!("{} exists already; choose another place, or replace it with --force", path.display());
     Err(Failure::new(Exit::Usage, sentence))
-}
-
-fn cannot_start(python: &OsString, e: std::io::Error) -> Failure {
-    let sentence = format!("cannot run {}: {e}; name an interpreter with --python PATH", python.to_string_lossy());
-    Failure::new(Exit::Target, sentence)
 }
 
 /// Captures the program as it waits; an interrupt ends the looking.  Signals

@@ -23,6 +23,12 @@ pub fn find(named: Option<&Path>) -> Result<OsString, Failure> {
     })
 }
 
+/// It was found and would not start.
+pub fn cannot_start(python: &OsString, e: std::io::Error) -> Failure {
+    let sentence = format!("cannot run {}: {e}; name an interpreter with --python PATH", python.to_string_lossy());
+    Failure::new(Exit::Target, sentence)
+}
+
 fn explicit(path: &Path) -> Result<OsString, Failure> {
     // A bare name is looked for on the PATH, as a shell does.
     let bare = path.components().count() == 1 && !path.as_os_str().to_string_lossy().contains('/');
