@@ -46,6 +46,11 @@ pub struct Allocator<'a> {
     free: RefCell<FxHashMap<u64, Option<Rc<[u64]>>>>,
 }
 
+impl Pool {
+    /// Bytes before the first block.
+    pub const HEADER: u64 = HEADER;
+}
+
 impl<'a> Allocator<'a> {
     /// For one target.
     pub fn new(space: &'a Space<'a>, layout: &'a Layout, pool_bytes: u64) -> Allocator<'a> {
@@ -79,7 +84,8 @@ impl<'a> Allocator<'a> {
         known.entry(pool.base).or_insert_with(|| self.walk_free(pool)).clone()
     }
 
-    fn walk_free(&self, pool: &Pool) -> Option<Rc<[u64]>> {
+    /// One bit for each free block of a pool, read now; `None` when its list is torn.
+    pub fn walk_free(&self, pool: &Pool) -> Option<Rc<[u64]>> {
         let carved = (pool.carved - HEADER) / pool.block;
         let mut bits = vec![0u64; carved as usize / 64 + 1];
         let (mut at, mut count) = (pool.free, 0);

@@ -138,7 +138,7 @@ impl Target {
     ) -> Result<(), CaptureError> {
         let pid = self.process.pid();
         let captured = &copied.captured;
-        let data = DataRanges::new(&modules(&self.process, &captured.mappings));
+        let data = DataRanges::new(modules(&self.process, &captured.mappings));
         let data = data.of_process(self.process.pid_inside());
         let facts = self.facts(copied);
         let walked = walk::walk(captured, &self.process, &self.runtime, &data, facts, sink, progress);

@@ -12,7 +12,7 @@ const LIBRARY: &str = "_undying";
 #[derive(Debug, Default)]
 pub struct DataRanges {
     ranges: Vec<(u64, u64, u32)>,
-    files: Vec<String>,
+    modules: Vec<Module>,
     /// Where ledgers of births may be, and as what the process knows itself.
     ledgers: (Vec<u64>, u32),
     last: Cell<(u64, u64, Option<u32>)>,
@@ -20,14 +20,13 @@ pub struct DataRanges {
 
 impl DataRanges {
     /// From the mapped files.
-    pub fn new(modules: &[Module]) -> DataRanges {
-        let files = modules.iter().map(|m| m.path.clone()).collect();
+    pub fn new(modules: Vec<Module>) -> DataRanges {
         let parts = modules.iter().enumerate();
         let mut ranges: Vec<_> = parts.flat_map(|(i, m)| m.data.iter().map(move |d| (d.0, d.1, i as u32))).collect();
         ranges.sort_unstable();
         let ours = modules.iter().filter(|m| m.path.rsplit('/').next().is_some_and(|f| f.contains(LIBRARY)));
         let ledgers = (ours.filter_map(|m| m.symbol(undying_lives::format::SYMBOL)).collect(), 0);
-        DataRanges { ranges, files, ledgers, last: Cell::default() }
+        DataRanges { ranges, ledgers, last: Cell::default(), modules }
     }
 
     /// The process knows itself by this number.
@@ -81,6 +80,34 @@ impl DataRanges {
 
     /// The file whose data holds an address.
     pub fn file_of(&self, address: u64) -> Option<&str> {
-        self.files.get(self.find(address)? as usize).map(String::as_str)
+        self.modules.get(self.find(address)? as usize).map(|m| m.path.as_str())
+    }
+
+    /// The file that is mapped at an address, code and constants included.
+    pub fn file_at(&self, address: u64) -> Option<&str> {
+        let m = self.modules.iter().find(|m| (m.start..m.end).contains(&address))?;
+        Some(&m.path)
+    }
+
+    /// The mapped files.
+    pub fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// Writable segments of mapped files, by address.
+    pub fn parts(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.ranges.iter().map(|r| (r.0, r.1))
+    }
+
+    /// The variable at an address of a file's data: `library!symbol+0x10`, or the place in
+    /// the file where no symbol is known.
+    pub fn variable(&self, address: u64) -> Option<String> {
+        let module = self.modules.get(self.find(address)? as usize)?;
+        let file = module.path.rsplit('/').next().unwrap_or(&module.path);
+        Some(match module.symbol_at(address) {
+            Some((symbol, 0)) => format!("{file}!{symbol}"),
+            Some((symbol, offset)) => format!("{file}!{symbol}+{offset:#x}"),
+            None => format!("{file}+{:#x}", address.wrapping_sub(module.start)),
+        })
     }
 }

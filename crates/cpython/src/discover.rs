@@ -5,16 +5,21 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use undying_graph::{Cancelled, Certainty, EdgeKind, Progress};
 
+use crate::allocator::Block;
+use crate::blocks::Blocks;
 use crate::class::Class;
 use crate::index::AddressSet;
 use crate::object::{self, Count, GC_HEADER, PREV_FLAGS, flag};
 use crate::space::Body;
-use crate::visit::{self, Context, Name, Naming, Out, opaque};
+use crate::sweep;
+use crate::visit::{self, Context, Name, Naming, Out, dict, opaque};
 
 /// Objects handled together, so that their memory is fetched at the same time.
 const BATCH: usize = 16;
 /// Objects between two looks at the progress listener.
 const TICK: u64 = 1 << 16;
+/// An interpreter that has started interns more strings than this.
+const FEWEST_INTERNED: u64 = 500;
 
 /// What the first pass found.
 pub struct Found {
@@ -32,6 +37,11 @@ pub struct Found {
     pub wrong_links: u64,
     /// Objects in the collector's lists.
     pub tracked: u64,
+    /// Objects that only the sweep over all blocks found, and what they lead to: nothing
+    /// that was known before refers to them.
+    pub swept: AddressSet,
+    /// Blocks in use that hold neither an object nor a known object's table.
+    pub raw: Vec<Block>,
 }
 
 /// The one who reports the names of a shared keys object.
@@ -54,6 +64,9 @@ pub struct Discovery<'d, 'a> {
     references_left: u64,
     progress: &'d dyn Progress,
     objects: AddressSet,
+    /// Tables of objects' references: whose they are is known.
+    storage: AddressSet,
+    sweeping: bool,
     found: Found,
 }
 
@@ -73,6 +86,8 @@ impl<'d, 'a> Discovery<'d, 'a> {
             references_left: cx.most_references(),
             progress,
             objects: AddressSet::new(image),
+            storage: AddressSet::new(image),
+            sweeping: false,
             found: Found {
                 young: AddressSet::new(image),
                 frozen: FxHashSet::default(),
@@ -81,6 +96,8 @@ impl<'d, 'a> Discovery<'d, 'a> {
                 broken: 0,
                 wrong_links: 0,
                 tracked: 0,
+                swept: AddressSet::new(image),
+                raw: Vec::new(),
             },
         }
     }
@@ -116,8 +133,69 @@ impl<'d, 'a> Discovery<'d, 'a> {
         cancelled
     }
 
-    /// Follow everything to the end.
-    pub fn finish(mut self) -> Result<(AddressSet, Found), Cancelled> {
+    /// Follow everything to the end; then look at every block of memory for what that did
+    /// not lead to.
+    pub fn finish(mut self, blocks: &Blocks) -> Result<(AddressSet, Found), Cancelled> {
+        self.settle()?;
+        self.sweep(blocks)?;
+        self.cx.interned.set(self.interned_table());
+        Ok((self.objects, self.found))
+    }
+
+    fn sweep(&mut self, blocks: &Blocks) -> Result<(), Cancelled> {
+        let cx = self.cx;
+        self.sweeping = true;
+        let mut raw = Vec::new();
+        blocks.each(&mut |block| {
+            if self.is_told(block) {
+                return Ok(());
+            }
+            match sweep::candidates(cx, block).find(|&a| self.looks_like_object(a) && self.fits(a, block)) {
+                Some(address) => self.seed(address),
+                None => {
+                    raw.push(block);
+                    Ok(())
+                }
+            }
+        })?;
+        self.settle()?;
+        raw.retain(|&block| !self.is_told(block));
+        self.found.raw = raw;
+        Ok(())
+    }
+
+    /// Whether it is known what is in a block.
+    fn is_told(&self, block: Block) -> bool {
+        let cx = self.cx;
+        sweep::known(cx, &self.objects, block)
+            || sweep::known(cx, &self.storage, block)
+            || self.claimed.contains(&block.start)
+            || self.found.states.contains(&block.start)
+    }
+
+    fn fits(&self, address: u64, block: Block) -> bool {
+        let cx = self.cx;
+        let body = cx.space.body_or_empty(address);
+        let class = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).and_then(|n| cx.classes.get(n));
+        class.is_some_and(|c| sweep::fits(cx, c, body, block))
+    }
+
+    /// The table of interned strings, where no offset tells it (up to 3.11): no reference
+    /// of an object leads to it, it is large, and each key is its own value.
+    fn interned_table(&self) -> u64 {
+        let cx = self.cx;
+        if cx.interned.get() != 0 {
+            return cx.interned.get();
+        }
+        let tables = self.found.swept.iter(cx.space.image).filter_map(|a| {
+            let entries = dict::interned_entries(cx, a)?;
+            (entries >= FEWEST_INTERNED).then_some((entries, a))
+        });
+        tables.max().map_or(0, |t| t.1)
+    }
+
+    /// Follow what was found to its end.
+    fn settle(&mut self) -> Result<(), Cancelled> {
         self.drain()?;
         loop {
             let objects = std::mem::take(&mut self.opaque);
@@ -128,7 +206,7 @@ impl<'d, 'a> Discovery<'d, 'a> {
             }
             let cx = self.cx;
             for address in maybe {
-                if opaque::Finder::is_object(&mut self, address) {
+                if opaque::Finder::is_object(self, address) {
                     self.reach(address);
                 }
             }
@@ -136,20 +214,23 @@ impl<'d, 'a> Discovery<'d, 'a> {
                 let Some(body) = cx.space.body(address) else { continue };
                 let class = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).and_then(|n| cx.classes.get(n));
                 if let Some(class) = class {
-                    opaque::scan(cx, class, address, body, &mut self);
+                    opaque::scan(cx, class, address, body, self);
                 }
             }
             for (start, length) in raw {
-                opaque::state(cx, start, length, &mut self);
+                opaque::state(cx, start, length, self);
             }
             self.drain()?;
         }
-        Ok((self.objects, self.found))
+        Ok(())
     }
 
     #[inline]
     fn reach(&mut self, address: u64) {
         if self.objects.insert(self.cx.space.image, address) {
+            if self.sweeping {
+                self.found.swept.insert(self.cx.space.image, address);
+            }
             self.stack.push(address);
         }
     }
@@ -284,6 +365,11 @@ impl Out for Discovery<'_, '_> {
     fn raw(&mut self, address: u64, length: u64) {
         self.found.states.insert(address);
         self.raw.push((address, length));
+    }
+
+    #[inline]
+    fn storage(&mut self, address: u64) {
+        self.storage.insert(self.cx.space.image, address);
     }
 
     fn named(&mut self, _address: u64, _name: Naming) {}

@@ -46,6 +46,8 @@ pub struct Emitted {
     pub instances: Vec<u32>,
     /// Objects that stand for something native: number and address.
     pub wrapped: Vec<(u32, u64)>,
+    /// How many strong references are known of each object, guesses left out.
+    pub counted: Vec<u32>,
 }
 
 /// The pass itself.
@@ -89,6 +91,7 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
     pub fn run(mut self, progress: &dyn Progress) -> Result<Emitted, EmitError> {
         let cx = self.cx;
         self.sink.begin(self.index.len())?;
+        self.out.counted = vec![0; self.index.len()];
         progress.phase("reading objects", self.index.len() as u64);
         for (n, address) in self.index.iter(cx.space.image).enumerate() {
             if n % TICK == 0 {
@@ -147,6 +150,7 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         let is_class = class.has(flag::TYPE_SUBCLASS);
         let mut flags = Flags::default().with(Flags::CLASS, is_class).with(Flags::STATIC, cx.statics.contains(address));
         let collectable = class.has(flag::HAVE_GC) && (!is_class || body.word(cx.layout.type_.flags) & flag::HEAP != 0);
+        flags = flags.with(Flags::UNREACHED, self.found.swept.contains(cx.space.image, address));
         if !collectable || flags.has(Flags::STATIC) {
             return flags;
         }
@@ -257,6 +261,12 @@ impl<S: Sink + ?Sized> Out for Emit<'_, '_, S> {
             return;
         }
         self.references_left -= 1;
+        if kind != EdgeKind::Weak
+            && certainty < Certainty::Conservative
+            && let Some(count) = self.out.counted.get_mut(id as usize)
+        {
+            *count = count.saturating_add(1);
+        }
         let index = |i: u64| Detail::Index(u32::try_from(i).unwrap_or(u32::MAX));
         let label = |l: LabelId| if l == LabelId::NONE { Detail::None } else { Detail::Label(l) };
         let detail = match name {

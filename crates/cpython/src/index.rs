@@ -62,6 +62,16 @@ impl AddressSet {
         self.slot(image, address).is_some_and(|s| self.bits[s / 64] >> (s % 64) & 1 == 1)
     }
 
+    /// Whether any of the `words` (at most 32) from an address on is in.
+    #[inline]
+    pub fn any(&self, image: &Image, address: u64, words: u32) -> bool {
+        let Some(slot) = self.slot(image, address) else { return false };
+        let (word, bit) = (slot / 64, slot % 64);
+        let next = self.bits.get(word + 1).copied().unwrap_or(0);
+        let window = (u128::from(next) << 64 | u128::from(self.bits[word])) >> bit;
+        window as u64 & ((1u64 << words.min(32)) - 1) != 0
+    }
+
     /// All addresses, ascending.
     pub fn iter<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = u64> + 'a {
         image.segments().iter().zip(&self.base).flat_map(move |(s, &base)| {

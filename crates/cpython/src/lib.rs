@@ -4,6 +4,7 @@
 
 mod allocator;
 mod births;
+mod blocks;
 mod builtin;
 mod capture;
 mod class;
@@ -15,8 +16,10 @@ mod emit;
 mod index;
 mod interpreter;
 pub mod layout;
+mod libraries;
 mod lines;
 mod locate;
+mod native;
 mod object;
 mod origin;
 mod proof;
@@ -25,6 +28,7 @@ mod size;
 mod space;
 mod stack;
 mod statics;
+mod sweep;
 mod text;
 mod visit;
 mod walk;

@@ -29,11 +29,15 @@ impl Modules {
         Modules { files, stdlib }
     }
 
-    /// Whose code the class is, and the file that defines a static one.
+    /// Whose code the class is, and the file of native code that defines it.
     pub fn origin(&self, cx: &Context, class: &Class) -> (Origin, Option<String>) {
         if !class.has(flag::HEAP) {
             let file = cx.statics.file_of(class.address);
             return (file.map_or(Origin::Builtin, |f| self.of_file(f)), file.map(str::to_owned));
+        }
+        let native = native_file(cx, class);
+        if let Some(file) = native.as_deref() {
+            return (self.of_file(file), native);
         }
         let module = cx.classes.text(class.module);
         let origin = match self.files.get(&module) {
@@ -70,6 +74,25 @@ impl Modules {
             _ => Origin::Program,
         }
     }
+}
+
+/// `type` itself, by the chain of metaclasses.
+fn metaclass(cx: &Context, class: u64) -> u64 {
+    const DEEPEST: usize = 8;
+    let up = |&c: &u64| Some(cx.space.body(c)?.word(object::TYPE));
+    std::iter::successors(Some(class), up).take(DEEPEST).last().unwrap_or(0)
+}
+
+/// The file of native code that made a class at run time (`PyType_FromSpec`): its
+/// instances are freed by that file's code, or its module is defined there.  Classes
+/// written in Python are freed by the interpreter's.
+fn native_file(cx: &Context, class: &Class) -> Option<String> {
+    let body = cx.space.body(class.address)?;
+    let interpreter = cx.statics.file_of(metaclass(cx, class.address))?;
+    let freed_by = cx.statics.file_at(body.word(cx.layout.type_.dealloc)).filter(|&f| f != interpreter);
+    let module = cx.space.body_or_empty(body.word(cx.layout.heap_type.module));
+    let defined = || cx.statics.file_of(module.word(cx.layout.module.def)).filter(|&f| f != interpreter);
+    freed_by.or_else(defined).map(str::to_owned)
 }
 
 /// `__file__` of a module, or where its `__spec__` came from.

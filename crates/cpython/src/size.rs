@@ -37,6 +37,23 @@ fn plain(class: &Class, body: Body) -> u64 {
     bytes
 }
 
+/// Bytes of one object without any header.
+pub fn of_body(cx: &Context, class: &Class, body: Body) -> u64 {
+    own(cx, class, body)
+}
+
+/// Bytes of a string in the block where its header is: the characters of a compact one,
+/// nothing of what it keeps elsewhere.
+pub fn str_in_block(l: &Layout, class: &Class, body: Body) -> u64 {
+    let state = State::decode(body.half(l.ascii.state));
+    let length = body.word(l.ascii.length).saturating_add(1);
+    match (state.compact, state.ascii) {
+        (true, true) => u64::from(l.ascii.size).saturating_add(length),
+        (true, false) => u64::from(l.compact.size).saturating_add(length.saturating_mul(state.kind)),
+        (false, _) => u64::from(class.basicsize),
+    }
+}
+
 fn own(cx: &Context, class: &Class, body: Body) -> u64 {
     let l = cx.layout;
     let basic = u64::from(class.basicsize);

@@ -12,6 +12,8 @@ pub mod opaque;
 pub mod sequence;
 pub mod types;
 
+use std::cell::Cell;
+
 use undying_graph::{Certainty, EdgeKind, LabelId};
 
 use crate::allocator::Allocator;
@@ -60,6 +62,11 @@ pub trait Out {
     /// A raw block of known size that the object owns, scanned likewise.
     fn raw(&mut self, address: u64, length: u64);
 
+    /// A block of memory that the object owns and whose references it reports: words in
+    /// it are nobody else's.
+    #[inline]
+    fn storage(&mut self, _address: u64) {}
+
     /// An object's own name: of a function, class, module, code, cell.
     fn named(&mut self, address: u64, name: Naming);
 }
@@ -94,14 +101,21 @@ pub struct Context<'a> {
     pub exit_module: u64,
     /// Blocks of memory.
     pub allocator: &'a Allocator<'a>,
-    /// Dictionaries whose references are not counted (the table of interned strings).
-    pub interned: &'a [u64],
+    /// The dictionary whose references are not counted (the table of interned strings),
+    /// once it is known; else 0.
+    pub interned: Cell<u64>,
 }
 
 /// Counts up to this are believed as they stand: a torn one costs little.
 const SMALL_COUNT: u64 = 1 << 14;
 
 impl Context<'_> {
+    /// Whether this dictionary holds strings without counting them.
+    #[inline]
+    pub fn is_interned_table(&self, address: u64) -> bool {
+        self.interned.get() == address
+    }
+
     /// More references than this cannot be: each is a word of the copied memory, and
     /// few are told twice.  Torn counts may promise more; what comes after is dropped.
     pub fn most_references(&self) -> u64 {

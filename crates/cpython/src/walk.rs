@@ -1,12 +1,15 @@
 //! From a frozen copy to the sink: interpreters and roots, objects, rows.  This file
 //! alone decides order.
 
+use std::cell::Cell;
 use std::io;
 
+use rustc_hash::FxHashMap;
 use undying_graph::{Cancelled, Facts, LabelId, NodeId, Progress, RegionRow, Root, RootKind, Sink, Tail, TypeRow};
 use undying_memory::{Captured, Memory};
 
 use crate::allocator::Allocator;
+use crate::blocks::Blocks;
 use crate::class::Classes;
 use crate::collector::{self, Collector};
 use crate::data::DataRanges;
@@ -14,7 +17,9 @@ use crate::discover::{Discovery, Found};
 use crate::emit::{Emit, EmitError, Emitted};
 use crate::index::Index;
 use crate::interpreter::{self, Held};
+use crate::libraries::libraries;
 use crate::locate::Runtime;
+use crate::native::Natives;
 use crate::object::flag;
 use crate::origin::Modules;
 use crate::select::Shape;
@@ -61,6 +66,8 @@ struct Survey {
     collectors: Vec<Collector>,
     threads: u32,
     interpreters: u32,
+    /// Addresses of the interpreters' and threads' own states.
+    states: FxHashMap<u64, String>,
 }
 
 /// Walk the copy and fill the sink.  `facts` comes with what the capture knows.
@@ -78,24 +85,28 @@ pub fn walk<S: Sink + ?Sized>(
     let first = space.body_or_empty(runtime.address).word(layout.runtime.interpreters_head);
     let classes = Classes::new(StaticTypes::read(&space, layout, first));
     let shape = Shape::of(layout, &classes);
-    let interned = interned_tables(&space, layout.interp.interned_strings, first);
+    let interned = interned_table(&space, layout.interp.interned_strings, first);
     let exit_module =
         if layout.interp.atexit == ABSENT { space.body_or_empty(first).word(layout.interp.pyexitmodule) } else { 0 };
     let allocator = Allocator::new(&space, layout, shape.pool_bytes);
-    let (space, classes, allocator, interned) = (&space, &classes, &allocator, &interned[..]);
+    let (space, classes, allocator) = (&space, &classes, &allocator);
+    let interned = Cell::new(interned);
     let cx = Context { space, layout, shape, classes, statics: data, exit_module, allocator, interned };
     facts.python = proof::prove(&cx, first).map_err(WalkError::Misfit)?;
     let survey = survey(&cx, runtime, captured)?;
     progress.phase("finding objects", 0);
-    let (objects, found) = discover(&cx, &survey, progress)?;
+    let blocks = Blocks::new(space, allocator, &captured.mappings, shape.pool_bytes);
+    let (objects, found) = discover(&cx, &survey, &blocks, progress)?;
     let index = Index::new(objects);
-    let emitted = Emit::new(&cx, &found, &index, sink).run(progress)?;
+    let mut emitted = Emit::new(&cx, &found, &index, sink).run(progress)?;
+    let native = natives(&cx, captured, &survey, &found, &index, std::mem::take(&mut emitted.counted), sink);
     let mut wrong = births::Wrong::new();
     let births = births::read(&cx, &index, runtime.address, sink, &mut wrong);
     fill(&mut facts, &survey, &found, &emitted);
+    facts.libraries = libraries(data.modules());
     wrong.iter().for_each(|(kind, count)| *facts.defects.entry((*kind).into()).or_default() += count);
     let tail = Tail {
-        roots: roots(&cx, &survey, &index, &emitted, sink),
+        roots: roots(&cx, &survey, &index, &emitted, native, sink),
         types: types(&cx, &index, first, sink),
         named: emitted.named,
         regions: regions(captured),
@@ -106,14 +117,32 @@ pub fn walk<S: Sink + ?Sized>(
     Ok(sink.finish(tail)?)
 }
 
-/// The dictionaries of interned strings (3.12 on): their references are not counted.
-fn interned_tables(space: &Space, offset: u32, interpreter: u64) -> Vec<u64> {
-    let table = if offset == ABSENT { 0 } else { space.body_or_empty(interpreter).word(offset) };
-    if table == 0 { Vec::new() } else { vec![table] }
+/// The dictionary of interned strings (3.12 on; before, the search by blocks finds it): its
+/// references are not counted.
+fn interned_table(space: &Space, offset: u32, interpreter: u64) -> u64 {
+    if offset == ABSENT { 0 } else { space.body_or_empty(interpreter).word(offset) }
+}
+
+/// What memory outside of objects may hold, of objects that are counted more often than
+/// found.
+fn natives<S: Sink + ?Sized>(
+    cx: &Context,
+    captured: &Captured,
+    survey: &Survey,
+    found: &Found,
+    index: &Index,
+    counted: Vec<u32>,
+    sink: &mut S,
+) -> Vec<Root> {
+    let mut natives = Natives::new(cx, index, counted, sink);
+    // a module's name is one for a reference that `sys.modules` has
+    survey.held.iter().filter(|h| h.kind != RootKind::Module).for_each(|h| natives.known(h.target));
+    natives.run(captured, &found.raw, &survey.states)
 }
 
 fn survey(cx: &Context, runtime: &Runtime, captured: &Captured) -> Result<Survey, WalkError> {
-    let mut survey = Survey { held: Vec::new(), collectors: Vec::new(), threads: 0, interpreters: 0 };
+    let mut survey =
+        Survey { held: Vec::new(), collectors: Vec::new(), threads: 0, interpreters: 0, states: FxHashMap::default() };
     for interpreter in interpreter::interpreters(cx, runtime.address) {
         let state = collector::state_address(cx.layout, runtime.address, interpreter);
         if !survey.collectors.iter().any(|c| c.state == state) {
@@ -122,7 +151,10 @@ fn survey(cx: &Context, runtime: &Runtime, captured: &Captured) -> Result<Survey
                 .collectors
                 .push(collector.ok_or_else(|| WalkError::Misfit("the collector's lists are not linked".into()))?);
         }
-        survey.threads += interpreter::threads(cx, interpreter).len() as u32;
+        let threads = interpreter::threads(cx, interpreter);
+        survey.threads += threads.len() as u32;
+        survey.states.insert(interpreter, "state of the interpreter".to_owned());
+        survey.states.extend(threads.into_iter().map(|t| (t, "state of a thread".to_owned())));
         survey.interpreters += 1;
         survey.held.extend(interpreter::held(cx, interpreter, state, &captured.threads));
     }
@@ -135,6 +167,7 @@ fn survey(cx: &Context, runtime: &Runtime, captured: &Captured) -> Result<Survey
 fn discover(
     cx: &Context,
     survey: &Survey,
+    blocks: &Blocks,
     progress: &dyn Progress,
 ) -> Result<(crate::index::AddressSet, Found), WalkError> {
     let mut pass = Discovery::new(cx, progress);
@@ -153,7 +186,7 @@ fn discover(
             pass.seed_if_object(held.target);
         }
     }
-    Ok(pass.finish()?)
+    Ok(pass.finish(blocks)?)
 }
 
 fn fill(facts: &mut Facts, survey: &Survey, found: &Found, emitted: &Emitted) {
@@ -180,7 +213,14 @@ fn fill(facts: &mut Facts, survey: &Survey, found: &Found, emitted: &Emitted) {
     }
 }
 
-fn roots<S: Sink + ?Sized>(cx: &Context, survey: &Survey, index: &Index, emitted: &Emitted, sink: &mut S) -> Vec<Root> {
+fn roots<S: Sink + ?Sized>(
+    cx: &Context,
+    survey: &Survey,
+    index: &Index,
+    emitted: &Emitted,
+    native: Vec<Root>,
+    sink: &mut S,
+) -> Vec<Root> {
     let id = |a: u64| index.id(cx.space.image, a).map(NodeId);
     let mut roots: Vec<Root> = survey
         .held
@@ -188,6 +228,7 @@ fn roots<S: Sink + ?Sized>(cx: &Context, survey: &Survey, index: &Index, emitted
         .filter_map(|h| Some(Root { node: id(h.target)?, kind: h.kind, label: sink.label(&h.label) }))
         .collect();
     let statics = emitted.statics.iter();
+    roots.extend(native);
     roots.extend(statics.map(|&node| Root { node, kind: RootKind::Static, label: LabelId::NONE }));
     roots
 }

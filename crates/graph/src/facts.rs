@@ -60,6 +60,19 @@ pub struct RegionRow {
     pub claim: String,
 }
 
+/// A loaded file of native code that calls Python.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Library {
+    /// The file.
+    pub path: String,
+    /// What wrote its code: `cython`, `swig`, `pybind11`, `nanobind`, `cffi`, `rust`; `hand`
+    /// where no trace of any is in it.
+    pub written_by: String,
+    /// Builtin types of which it calls a function that makes instances.
+    pub makes: Vec<String>,
+}
+
 /// Things that were met while reading and could not be right: by kind, how many.
 pub type Defects = BTreeMap<String, u64>;
 
@@ -103,6 +116,8 @@ pub struct Facts {
     pub interpreters: u32,
     /// What could not be right, by kind.
     pub defects: Defects,
+    /// Extension modules that are loaded and are not the interpreter's own.
+    pub libraries: Vec<Library>,
     /// Whether short previews of values were captured.
     pub values: bool,
 }

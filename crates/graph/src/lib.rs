@@ -22,7 +22,7 @@ pub use builder::Builder;
 pub use change::{Change, NativeFrame, PythonFrame};
 pub use columns::Columns;
 pub use edge::{Certainty, Detail, Edge, EdgeKind};
-pub use facts::{Defects, Facts, Origin, RegionRow, TypeRow};
+pub use facts::{Defects, Facts, Library, Origin, RegionRow, TypeRow};
 pub use label::{LabelId, Labels};
 pub use node::{Flags, NodeId, ObjectRow, TypeId};
 pub use progress::{Cancelled, Progress, Silent};

@@ -48,6 +48,10 @@ impl Flags {
     /// In the youngest generation: no collection has looked at it yet.
     pub const YOUNG: Flags = Flags(64);
 
+    /// No list of the collector, no root and no reference of such an object leads to it: it
+    /// was found by its block of memory.
+    pub const UNREACHED: Flags = Flags(128);
+
     /// Whether every bit of `other` is set.
     #[inline]
     pub fn has(self, other: Flags) -> bool {

@@ -93,6 +93,11 @@ impl Module {
         self.file()?.at(address.wrapping_sub(self.slide))
     }
 
+    /// The file itself, if it is still the one that is loaded.
+    pub fn file_itself(&self) -> Option<std::fs::File> {
+        self.process.open_mapped_file(&self.first).ok()
+    }
+
     fn in_target(&self, address: u64, absolute: bool) -> u64 {
         if absolute { address } else { address.wrapping_add(self.slide) }
     }

@@ -56,6 +56,7 @@ pub fn code<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) {
         at => body.word(at),
     };
     if cached != 0 && c.size != ABSENT {
+        out.storage(cached);
         let Some(cached) = cx.space.body(cached) else { return };
         for at in [c.code, c.varnames, c.cellvars, c.freevars] {
             out.exact(cached.word(at), EdgeKind::Attr, Name::None);

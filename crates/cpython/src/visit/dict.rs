@@ -3,7 +3,9 @@
 
 use undying_graph::{Certainty, EdgeKind};
 
+use crate::builtin::Visitor;
 use crate::layout::{ABSENT, Layout};
+use crate::object;
 use crate::space::{Body, Space};
 use crate::text;
 use crate::visit::{Context, Name, Out};
@@ -129,7 +131,9 @@ pub fn values_start(layout: &Layout) -> u64 {
 
 /// Report keys and values; the number of entries in use.
 pub fn visit<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) -> u64 {
-    if cx.interned.contains(&address) {
+    out.storage(body.word(cx.layout.dict.keys));
+    out.storage(body.word(cx.layout.dict.values));
+    if cx.is_interned_table(address) {
         return 0;
     }
     let Some(p) = parts(cx.space, cx.layout, body) else { return 0 };
@@ -156,6 +160,7 @@ pub fn visit<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O) -> u64
 
 /// Report the names in a class's cached keys, which it shares with its instances.
 pub fn cached_keys<O: Out>(cx: &Context, keys_at: u64, owner: u64, out: &mut O) {
+    out.storage(keys_at);
     if keys_at == 0 || !out.owns_keys(keys_at, owner, true) {
         return;
     }
@@ -163,6 +168,25 @@ pub fn cached_keys<O: Out>(cx: &Context, keys_at: u64, owner: u64, out: &mut O) 
     for i in 0..keys.count {
         out.edge(keys.entry(i).0, EdgeKind::Key, Certainty::Exact, Name::Index(i));
     }
+}
+
+/// How many entries a dictionary has in which each key is an interned string and its own
+/// value; `None` of any other object.
+pub fn interned_entries(cx: &Context, address: u64) -> Option<u64> {
+    let class = cx.space.body(address)?.word(object::TYPE);
+    let class = cx.classes.at(cx.space, cx.layout, class).and_then(|n| cx.classes.get(n))?;
+    if class.visitor != Visitor::Dict {
+        return None;
+    }
+    let mut count = 0;
+    for (key, value) in entries(cx.space, cx.layout, address) {
+        let state = cx.space.body_or_empty(key).half(cx.layout.ascii.state);
+        if key != value || !text::State::decode(state).interned {
+            return None;
+        }
+        count += 1;
+    }
+    Some(count)
 }
 
 /// The value under a name, for the reader's own questions.

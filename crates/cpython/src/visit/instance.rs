@@ -58,6 +58,7 @@ fn managed<O: Out>(cx: &Context, class: &Class, address: u64, body: Body, out: &
         return;
     }
     let Some(keys) = dict::Keys::at(cx.space, cx.layout, class.cached_keys) else { return };
+    out.storage(values);
     let block = cx.space.body_or_empty(values);
     let capacity = match cx.layout.dict_values.capacity {
         ABSENT => keys.count,
@@ -97,6 +98,8 @@ pub fn element<O: Out>(cx: &Context, body: Body, out: &mut O) {
     out.exact(body.word(e.tail) & !1, EdgeKind::Attr, Name::Known(cx.shape.element_labels[2]));
     let Some(extra) = cx.space.body(body.word(e.extra)) else { return };
     out.exact(extra.word(x.attrib), EdgeKind::Attr, Name::Known(cx.shape.element_labels[3]));
+    out.storage(body.word(e.extra));
+    out.storage(extra.word(x.children));
     let children = cx.space.body_or_empty(extra.word(x.children));
     for (i, child) in children.words(0, extra.word(x.length)).enumerate() {
         out.exact(child, EdgeKind::Item, Name::Index(i as u64));

@@ -11,6 +11,7 @@ use crate::visit::{Context, Name, Out, dict};
 pub fn set<O: Out>(cx: &Context, body: Body, out: &mut O) {
     let (s, e) = (&cx.layout.set, &cx.layout.set_entry);
     let (mask, used) = (body.word(s.mask), body.word(s.used));
+    out.storage(body.word(s.table));
     if used == 0 {
         return;
     }
@@ -34,6 +35,7 @@ pub fn ordered_dict<O: Out>(cx: &Context, address: u64, body: Body, out: &mut O)
     let mut at = body.word(d.first);
     for i in 0..used.saturating_add(1) {
         let Some(node) = cx.space.body(at).filter(|_| at != 0) else { break };
+        out.storage(at);
         out.exact(node.word(n.key), EdgeKind::Key, Name::Index(i));
         at = node.word(n.next);
     }

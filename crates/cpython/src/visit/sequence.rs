@@ -17,8 +17,9 @@ pub fn items<O: Out>(body: Body, offset: u32, count: u64, out: &mut O) {
 /// `list`: items in a block of their own (`Include/cpython/listobject.h`).
 pub fn list<O: Out>(cx: &Context, body: Body, out: &mut O) {
     let count = body.signed(object::SIZE).max(0) as u64;
+    let block = body.word(cx.layout.list.item);
+    out.storage(block);
     if count > 0 {
-        let block = body.word(cx.layout.list.item);
         items(cx.space.body_or_empty(block), 0, cx.believe(block, 0, count, 8), out);
     }
 }
@@ -48,6 +49,7 @@ pub fn deque<O: Out>(cx: &Context, body: Body, out: &mut O) {
             mark = at;
         }
         let Some(block) = cx.space.body(at) else { break };
+        out.storage(at);
         let here = left.min(per_block - index);
         for item in block.words(b.data + (index * 8) as u32, here) {
             out.exact(item, EdgeKind::Item, Name::Index(position));

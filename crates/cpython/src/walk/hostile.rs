@@ -86,7 +86,7 @@ fn torn_memory_neither_stops_nor_breaks_the_walk() {
     let process = Process::open(child.id() as i32).expect("a process");
     let runtime = locate::locate(&process, &process.mappings().expect("maps")).expect("a Python");
     let mut captured = process.capture(&Plan::default(), &mut |_| Rest::AtRest).expect("a copy");
-    let data = DataRanges::new(&modules(&process, &captured.mappings));
+    let data = DataRanges::new(modules(&process, &captured.mappings));
     let whole = std::mem::replace(&mut captured.image, ImageBuilder::with_room(0).expect("none").finish());
     let mut walked = 0;
     for round in 1..=40u64 {

@@ -163,8 +163,7 @@ impl Target {
         }
         add(HERE, &memory.0);
         let whole = std::mem::replace(&mut self.captured.image, b.finish());
-        let data =
-            DataRanges::new(&modules(&self.process, &self.captured.mappings)).with_ledger(anchor).of_process(PID);
+        let data = DataRanges::new(modules(&self.process, &self.captured.mappings)).with_ledger(anchor).of_process(PID);
         let mut sink = Builder::new();
         walk::walk(&self.captured, &self.process, &self.runtime, &data, Facts::default(), &mut sink, &Silent)
             .expect("a walk");
