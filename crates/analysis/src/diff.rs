@@ -127,6 +127,7 @@ pub fn diff(
     let classes = class_changes(before, after, &same);
     let mut found = suspects::growth::find(after, &told, &classes);
     let histogram = crate::histogram(after);
+    found.extend(suspects::ownership::find(after, Some(before), forest, progress)?);
     found.extend(garbage(before, after, &same, dead, counts, history, histogram.shallow_bytes, progress)?);
     Ok(DiffAnswer {
         suspects: suspects::rank(found),

@@ -21,6 +21,7 @@ mod retainers;
 mod select;
 mod step;
 mod survival;
+mod wrappers;
 
 pub mod growth;
 pub mod hunt;
@@ -46,3 +47,4 @@ pub use retainers::{ClassRetained, Most, Retainer, RetainerLimits, Retainers, ac
 pub use select::{Selected, select};
 pub use step::{Step, StepKey, StepKind, WellKnown};
 pub use survival::{ClassChange, Survival, class_changes, survival};
+pub use wrappers::{Proxies, WrapperTypeRow, module_file, tool, wrapper_text, wrappers};

@@ -155,6 +155,10 @@ fn report(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress
     let histogram = crate::histogram(snapshot);
     let mut found = suspects::garbage::find(snapshot, counts, &cycles, histogram.shallow_bytes);
     let ledgers = ledgers(snapshot, &histogram, counts, dead);
+    if suspects::ownership::possible(snapshot) {
+        let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;
+        found.extend(suspects::ownership::find(snapshot, None, forest, progress)?);
+    }
     let retainers = retainers::notable(snapshot, kept, histogram.shallow_bytes, progress)?;
     found.extend(suspects::retained::find(snapshot, &retainers, histogram.shallow_bytes));
     let suspects = suspects::rank(found);

@@ -13,6 +13,7 @@ mod suspects;
 mod told;
 mod top;
 mod why;
+mod wrappers;
 
 use undying_graph::Snapshot;
 use undying_report::{Block, Column, Fact, Report, Table, Tone, bytes, count, seconds};
@@ -23,6 +24,7 @@ pub use diff::render_diff;
 pub use heap::HeapTold;
 pub use hunt::render_hunt;
 pub use told::{Told, told};
+pub use wrappers::render_wrappers;
 
 /// How much is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

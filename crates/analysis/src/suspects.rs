@@ -6,6 +6,7 @@ pub mod case;
 pub mod evidence;
 pub mod garbage;
 pub mod growth;
+pub mod ownership;
 pub mod retained;
 pub mod rules;
 
@@ -39,6 +40,8 @@ pub enum SuspectKind {
     Growth,
     /// One container that holds a large part of the heap.
     Retained,
+    /// A native object that nobody will free.
+    Ownership,
 }
 
 /// One step of a suspect's path, in words.
@@ -125,6 +128,7 @@ impl SuspectKind {
             SuspectKind::Garbage => "garbage",
             SuspectKind::Growth => "growth",
             SuspectKind::Retained => "retained",
+            SuspectKind::Ownership => "ownership",
         }
     }
 }

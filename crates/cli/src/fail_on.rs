@@ -12,7 +12,7 @@ pub struct FailOn {
 }
 
 /// The kinds a suspect can have.
-const KINDS: &[&str] = &["growth", "cycle", "garbage", "retained", "references", "orphan", "bytes"];
+const KINDS: &[&str] = &["growth", "cycle", "garbage", "retained", "references", "orphan", "ownership", "bytes"];
 
 impl FromStr for FailOn {
     type Err = String;

@@ -28,6 +28,7 @@ pub(super) fn render_one(snapshot: &Snapshot, suspect: &Suspect, since: Option<&
         SuspectKind::Cycle => "pending garbage on a cycle that only the collector can free",
         SuspectKind::Growth => "more and more of them, and they are held",
         SuspectKind::Retained => "one container holds a large part of the heap",
+        SuspectKind::Ownership => "nobody will free the native object behind it",
         SuspectKind::Garbage => "pending garbage held by a dead cycle that only the collector can free",
     };
     report.finding(format!("{}. {}: {what}", suspect.rank, suspect.type_name));
