@@ -1,0 +1,35 @@
+"""Register something to be done at the end."""
+import os
+import sys
+import time
+
+import atend
+
+
+def job():
+    data = []
+    atend.register(lambda: data.append(1))
+    atend.unregister_done()
+
+
+def step():
+    job()
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for _ in range(20):
+        step()
+    print("READY")
+    sys.stdout.flush()
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+    for _ in range(n):
+        step()
+    print("DONE")
+    sys.stdout.flush()
+    while os.environ.get("HOLD") == "1":
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Sum a text up in a dict of its own."""
+import os
+import sys
+import time
+
+import checksums
+
+
+def step():
+    found = checksums.of(b"some text to be summed")
+    assert found["size"] == 22 and found["sum"] > 2 ** 64
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for _ in range(20):
+        step()
+    print("READY")
+    sys.stdout.flush()
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+    for _ in range(n):
+        step()
+    print("DONE")
+    sys.stdout.flush()
+    while os.environ.get("HOLD") == "1":
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

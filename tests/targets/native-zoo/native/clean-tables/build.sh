@@ -1,0 +1,4 @@
+#!/bin/sh
+# build.sh PYTHON OUTDIR [-DFIXED]
+cd "$(dirname "$0")"
+exec sh ../build-c.sh tables.c "$@"

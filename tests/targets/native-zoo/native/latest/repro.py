@@ -1,0 +1,30 @@
+"""Publish the newest set of words as a name of the module."""
+import os
+import sys
+import time
+
+import latest
+
+
+def step():
+    latest.publish("to be or not to be".split())
+    assert len(latest.words) == 4
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for _ in range(20):
+        step()
+    print("READY")
+    sys.stdout.flush()
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+    for _ in range(n):
+        step()
+    print("DONE")
+    sys.stdout.flush()
+    while os.environ.get("HOLD") == "1":
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

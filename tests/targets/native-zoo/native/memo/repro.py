@@ -1,0 +1,33 @@
+"""Remember how a line was split."""
+import os
+import sys
+import time
+
+import memo
+
+count = 0
+
+
+def step():
+    global count
+    count += 1
+    assert memo.split(b"line of number %d" % count)[0] == "line"
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for _ in range(20):
+        step()
+    print("READY")
+    sys.stdout.flush()
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+    for _ in range(n):
+        step()
+    print("DONE")
+    sys.stdout.flush()
+    while os.environ.get("HOLD") == "1":
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

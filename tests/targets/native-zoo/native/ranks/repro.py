@@ -1,0 +1,32 @@
+"""Rank some words, of which those beyond the last place drop out."""
+import os
+import sys
+import time
+
+import ranks
+
+
+def step():
+    table = ranks.Table(2)
+    for number, word in enumerate(["one", "two", "three"]):
+        table.add(word, number)
+    assert [e.word for e in table.best()] == ["two", "three"]
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for _ in range(20):
+        step()
+    print("READY")
+    sys.stdout.flush()
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+    for _ in range(n):
+        step()
+    print("DONE")
+    sys.stdout.flush()
+    while os.environ.get("HOLD") == "1":
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Call something again until it works."""
+import os
+import sys
+import time
+
+import retry
+
+
+def step():
+    calls = []
+
+    def attempt():
+        calls.append(len(calls))
+        if len(calls) < 2:
+            raise OSError("not yet")
+        return calls
+
+    assert retry.call(attempt, 3) == [0, 1]
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for _ in range(20):
+        step()
+    print("READY")
+    sys.stdout.flush()
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+    for _ in range(n):
+        step()
+    print("DONE")
+    sys.stdout.flush()
+    while os.environ.get("HOLD") == "1":
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

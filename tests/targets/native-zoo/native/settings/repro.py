@@ -1,0 +1,41 @@
+"""Ask an owner's settings for a limit."""
+import os
+import sys
+import time
+
+import settings
+
+
+class Settings(object):
+    limit = 7
+
+
+class Owner(object):
+    def __init__(self):
+        self.settings = Settings()
+
+
+owner = Owner()
+
+
+def step():
+    assert settings.limit(owner) == 7
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for _ in range(20):
+        step()
+    print("READY")
+    sys.stdout.flush()
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+    for _ in range(n):
+        step()
+    print("DONE")
+    sys.stdout.flush()
+    while os.environ.get("HOLD") == "1":
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

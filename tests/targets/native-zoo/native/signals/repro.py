@@ -1,0 +1,31 @@
+"""A signal whose callback closes over it."""
+import os
+import sys
+import time
+
+import signals
+
+
+def step():
+    s = signals.Signal("changed")
+    s.connect(lambda value: (s, value))
+    assert s.emit(3) == (s, 3)
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for _ in range(20):
+        step()
+    print("READY")
+    sys.stdout.flush()
+    time.sleep(float(os.environ.get("PAUSE", "0")))
+    for _ in range(n):
+        step()
+    print("DONE")
+    sys.stdout.flush()
+    while os.environ.get("HOLD") == "1":
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()
