@@ -29,6 +29,7 @@ pub fn render_hunt(
     verdict(answer, &mut report);
     if answer.leaks.iter().any(|l| l.entries_per_call == 0.0) {
         report.part("What stays, by class").push(leaks(&answer.leaks, limits));
+        births(answer, &mut report);
     }
     if let (Some(last), false) = (last, answer.suspects.is_empty()) {
         report.part(plural(answer.suspects.len() as u64, "suspect"));
@@ -92,20 +93,27 @@ fn verdict(answer: &HuntAnswer, report: &mut Report) {
 fn leaks(leaks: &[Leak], limits: Limits) -> Block {
     let row = |l: &Leak| {
         let module = l.module_file.clone().map_or(Cell::Empty, Cell::Name);
-        let born = l.born.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         vec![
             Cell::Name(l.type_name.clone()),
             Cell::Text(rate(l.count_per_call)),
             Cell::Text(rate(l.references_per_call)),
             Cell::Text(rate_of_bytes(l.bytes_per_call)),
             module,
-            Cell::Text(born),
         ]
     };
     let rows = leaks.iter().take(limits.rows).map(row).collect();
     let omitted = leaks.len().saturating_sub(limits.rows) as u64;
-    let columns = ["class", ">objects a call", ">references a call", ">size a call", "module", "born"];
+    let columns = ["class", ">objects a call", ">references a call", ">size a call", "module"];
     table(&columns, rows, omitted)
+}
+
+/// Of what is told in the table alone: a suspect says it itself.
+fn births(answer: &HuntAnswer, report: &mut Report) {
+    let suspected = |l: &&Leak| answer.suspects.iter().any(|s| s.type_name == l.type_name);
+    for leak in answer.leaks.iter().filter(|l| !l.born.is_empty() && !suspected(l)) {
+        let places: Vec<String> = leak.born.iter().map(ToString::to_string).collect();
+        report.text(Tone::Plain, format!("{} is born in {}", leak.type_name, places.join(", ")));
+    }
 }
 
 fn rounds_table(answer: &HuntAnswer) -> Block {
