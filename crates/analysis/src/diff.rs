@@ -3,9 +3,10 @@
 
 use rustc_hash::FxHashMap;
 use serde::Serialize;
-use undying_graph::{Cancelled, NodeId, Progress, Snapshot};
+use undying_graph::{Cancelled, LabelId, NodeId, Progress, RootKind, Snapshot};
 
-use crate::growth::{Grown, growth};
+use crate::growth::{Grown, Holder, growth};
+use crate::references::{Ledger, Lost, Mistake, Uncollectable, changes, uncollectable};
 use crate::suspects::{self, Suspect};
 use crate::{ClassChange, CycleLimits, Garbage, Intermediates, Ledgers, NodeSet, Survival};
 use crate::{class_changes, components_within, cycles, ledgers, paths, survival};
@@ -44,6 +45,8 @@ pub struct History {
     /// By holder and class.
     gains: FxHashMap<(String, String), Gained>,
     garbage: FxHashMap<String, Gained>,
+    /// References too many or too few, by mistake and what they are to.
+    lost: FxHashMap<(Mistake, String), Gained>,
 }
 
 /// What came of one class, so far.
@@ -123,9 +126,16 @@ pub fn diff(
     let alive = |n: NodeId| forest.reaches(n) && !dead.dead.contains(n);
     let grown = growth(before, after, &same, forest, alive, progress)?;
     let told = history.enter(grown);
+    let lost = lost(before, after, &same, counts, dead, history, progress)?;
     history.intervals.push(interval(before, after, &same));
     let classes = class_changes(before, after, &same);
+    // what only a count keeps alive is told by the references
+    let (unnamed, told): (Vec<_>, Vec<_>) = told.into_iter().partition(|(g, _)| is_told(g, &lost.1));
     let mut found = suspects::growth::find(after, &told, &classes);
+    found.extend(suspects::references::grown(after, counts, forest, &lost.0, &lost.1));
+    if found.is_empty() {
+        found = suspects::growth::find(after, &unnamed, &classes);
+    }
     let histogram = crate::histogram(after);
     found.extend(suspects::ownership::find(after, Some(before), forest, progress)?);
     found.extend(garbage(before, after, &same, dead, counts, history, histogram.shallow_bytes, progress)?);
@@ -135,6 +145,45 @@ pub fn diff(
         intervals: history.intervals.clone(),
         classes,
     })
+}
+
+/// What came of lost and stolen references in this interval, each with its whole course;
+/// and the cycles that no collector frees.
+fn lost(
+    before: &Snapshot,
+    after: &Snapshot,
+    same: &Survival,
+    counts: &crate::Refcounts,
+    dead: &Garbage,
+    history: &mut History,
+    progress: &dyn Progress,
+) -> Result<(Vec<Uncollectable>, Vec<(Lost, Vec<i64>)>), Cancelled> {
+    let earlier_counts = crate::refcounts(before, progress)?;
+    let earlier_dead = crate::garbage(before, &earlier_counts, progress)?;
+    let stuck = uncollectable(after, counts, dead, progress)?;
+    let earlier_stuck = uncollectable(before, &earlier_counts, &earlier_dead, progress)?;
+    let earlier = Ledger { snapshot: before, counts: &earlier_counts, uncollectable: &earlier_stuck };
+    let later = Ledger { snapshot: after, counts, uncollectable: &stuck };
+    let at = history.intervals.len();
+    let mut told = Vec::new();
+    for mut change in changes(&earlier, &later, same) {
+        let row = history.lost.entry((change.mistake, change.key.clone())).or_default();
+        row.add(at, change.references, change.bytes, change.retained);
+        (change.bytes, change.retained) = (row.bytes, row.retained);
+        told.push((change, row.counts.clone()));
+    }
+    Ok((stuck, told))
+}
+
+/// Whether what grew is kept by native code without a name, or by a stale word here and
+/// there while nothing at all refers to most of its kind.
+fn is_told(grown: &Grown, lost: &[(Lost, Vec<i64>)]) -> bool {
+    let native = |kind| matches!(kind, RootKind::Native | RootKind::Stack | RootKind::Static);
+    let Holder::Roots(kind) = grown.holder else { return false };
+    let named = grown.steps.first().is_some_and(|s| s.label != LabelId::NONE);
+    let same =
+        |l: &Lost| !l.persistent && l.name == grown.class.name && l.objects.saturating_mul(2) > grown.class.count;
+    native(kind) && (!named || lost.iter().any(|(l, _)| same(l)))
 }
 
 fn interval(before: &Snapshot, after: &Snapshot, same: &Survival) -> Interval {

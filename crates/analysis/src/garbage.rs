@@ -47,12 +47,8 @@ pub fn garbage(snapshot: &Snapshot, counts: &Refcounts, progress: &dyn Progress)
     }
     let collectable = dead.len() as u64;
     fell_with(graph, &mut dead, &pinned, &counts.guessed);
-    let mut answer = Garbage {
-        objects: dead.len() as u64,
-        collectable,
-        deficits: counts.deficit.len() as u64,
-        ..Garbage::default()
-    };
+    let mut answer =
+        Garbage { objects: dead.len() as u64, collectable, deficits: counts.short.len() as u64, ..Garbage::default() };
     for n in dead.iter() {
         let flags = graph.flags(n);
         answer.bytes = answer.bytes.saturating_add(graph.shallow_bytes(n));
@@ -74,7 +70,7 @@ fn pinned(snapshot: &Snapshot, counts: &Refcounts) -> NodeSet {
     for n in graph.nodes().filter(|&n| counted(graph, n).is_none()) {
         pinned.insert(n);
     }
-    for n in counts.deficit.iter() {
+    for n in counts.short.iter() {
         pinned.insert(n);
     }
     pinned

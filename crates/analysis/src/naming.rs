@@ -140,3 +140,8 @@ pub fn cycle_text(snapshot: &Snapshot, steps: &[Step]) -> String {
     }
     text
 }
+
+/// The last part of a file's path.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

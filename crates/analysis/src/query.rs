@@ -10,7 +10,8 @@ use crate::retainers::{self, Retainer, Retainers};
 use crate::select::{Selected, select};
 use crate::suspects::{self, Suspect};
 use crate::{
-    Born, Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, LivesAnswer, Refcounts, Survival,
+    Born, Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, LivesAnswer, Refcounts,
+    ReferencesAnswer, Survival,
 };
 use crate::{components_within, cycles, ledgers};
 
@@ -42,6 +43,8 @@ pub enum Query {
     Cycles,
     /// Births, deaths and the living by class and birthplace.
     Lives,
+    /// Counts against references.
+    Refs,
     /// The biggest.
     Top {
         /// By what.
@@ -110,6 +113,8 @@ pub enum Answer {
     Cycles(Cycles),
     /// To `Lives`.
     Lives(LivesAnswer),
+    /// To `Refs`.
+    Refs(Box<ReferencesAnswer>),
     /// To `Top` by class.
     Top(Histogram),
     /// To `Top` by dominator.
@@ -132,6 +137,13 @@ pub fn answer(
             let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
             let dead = need(&mut kept.garbage, || crate::garbage(snapshot, counts, progress))?;
             Ok(Answer::Lives(crate::lives(snapshot, dead)))
+        }
+        Query::Refs => {
+            let counts = need(&mut kept.refcounts, || crate::refcounts(snapshot, progress))?;
+            let dead = need(&mut kept.garbage, || crate::garbage(snapshot, counts, progress))?;
+            let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;
+            let answer = crate::references(snapshot, counts, dead, forest, progress)?;
+            Ok(Answer::Refs(Box::new(answer)))
         }
         Query::Cycles => all_cycles(snapshot, kept, progress).map(Answer::Cycles),
         Query::Why { what } => why(snapshot, what, kept, progress).map(|a| Answer::Why(Box::new(a))),

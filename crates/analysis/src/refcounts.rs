@@ -26,6 +26,46 @@ pub struct RefcountTotals {
     pub guessed: u64,
     /// Of them: count 0: dead entries that the interpreter keeps for reuse.
     pub zero: u64,
+    /// Of those in excess: nothing at all in the process refers to them.
+    pub orphans: u64,
+}
+
+/// One object's account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Balance {
+    /// Its reference count.
+    pub counted: u64,
+    /// References known from a layout or a member table.
+    pub exact: u64,
+    /// Of them: from a member table, which may show what its object does not own, or
+    /// from an object that nothing known leads to.
+    pub doubtful: u64,
+    /// Words of objects that look like references.
+    pub guessed: u64,
+    /// References from outside the heap, words of native memory among them.
+    pub roots: u64,
+}
+
+impl Balance {
+    /// References of every sort.
+    pub fn found(&self) -> u64 {
+        self.exact.saturating_add(self.guessed).saturating_add(self.roots)
+    }
+
+    /// References counted and found nowhere.
+    pub fn excess(&self) -> u64 {
+        self.counted.saturating_sub(self.found())
+    }
+
+    /// References certain and not counted.
+    pub fn deficit(&self) -> u64 {
+        self.exact.saturating_sub(self.doubtful).saturating_sub(self.counted)
+    }
+
+    /// Alive by its count alone.
+    pub fn is_orphan(&self) -> bool {
+        self.counted > 0 && self.found() == 0
+    }
 }
 
 /// What the comparison gives the other analyses.
@@ -38,12 +78,16 @@ pub struct Refcounts {
     pub candidates: NodeSet,
     /// Objects counted more often than found, guesses and roots included.
     pub excess: NodeSet,
-    /// Objects with more exactly known references than counted.
+    /// Objects with more certain references than counted.
     pub deficit: NodeSet,
+    /// Objects with more references known than counted, certain or not.
+    pub short: NodeSet,
     /// Objects that a guess points to.
     pub guessed: NodeSet,
     /// How many of each.
     pub totals: RefcountTotals,
+    found: Found,
+    rooted: FxHashMap<u32, u32>,
 }
 
 /// The tag bits of a packed reference that are its kind (`Edge::pack`).
@@ -75,6 +119,12 @@ pub(crate) fn is_exact(tag: u8) -> bool {
     tag >> 4 & 3 < Certainty::Conservative as u8
 }
 
+/// Whether the packed reference is known from a builtin type's layout.
+#[inline]
+fn is_certain(tag: u8) -> bool {
+    tag >> 4 & 3 == Certainty::Exact as u8
+}
+
 /// Whether the collector would look at the object: in one of its lists, not in
 /// the permanent one, and a living object (a count of 0 is a dead entry).
 #[inline]
@@ -84,12 +134,15 @@ pub(crate) fn is_candidate(graph: &Graph, n: NodeId) -> bool {
 }
 
 /// References found, by what they point to.
+#[derive(Clone, Debug, Default)]
 struct Found {
     /// Exactly known ones.
     exact: Vec<u32>,
     /// Of them: to candidates and not from one.  Few: what is not collectable
     /// rarely holds what is.
     from_others: FxHashMap<u32, u32>,
+    /// Exactly known ones that need not be owned ([`Balance::doubtful`]).
+    doubtful: FxHashMap<u32, u32>,
     /// Guesses.
     guessed: FxHashMap<u32, u32>,
 }
@@ -104,46 +157,47 @@ pub fn refcounts(snapshot: &Snapshot, progress: &dyn Progress) -> Result<Refcoun
         candidates.insert(n);
     }
     let found = count(graph, &candidates, progress)?;
-    let rooted = counted_roots(snapshot);
     let mut answer = Refcounts {
         left_over: NodeSet::new(graph.len()),
         excess: NodeSet::new(graph.len()),
         deficit: NodeSet::new(graph.len()),
+        short: NodeSet::new(graph.len()),
         guessed: NodeSet::new(graph.len()),
         candidates,
         totals: RefcountTotals::default(),
+        rooted: counted_roots(snapshot),
+        found,
     };
-    let mut roots = rooted.iter().copied().peekable();
     for n in graph.nodes() {
-        let mut from_roots = 0u64;
-        while roots.next_if_eq(&n.0).is_some() {
-            from_roots += 1;
-        }
-        answer.judge(graph, n, &found, from_roots);
+        answer.judge(graph, n);
     }
     Ok(answer)
 }
 
-/// Nodes of roots that may count in a reference count, ascending, once each time.
-/// A module's root is the name of a reference that `sys.modules` has already.
-fn counted_roots(snapshot: &Snapshot) -> Vec<u32> {
-    let counts = |kind| !matches!(kind, RootKind::Immortal | RootKind::Interned | RootKind::Native);
-    let roots = snapshot.roots.iter().filter(|r| counts(r.kind));
-    let mut nodes: Vec<u32> = roots.map(|r| r.node.0).collect();
-    nodes.sort_unstable();
-    nodes
+/// How many roots of each object may count in its reference count.  A module's root is
+/// the name of a reference that `sys.modules` has already; a static object's own row
+/// stands for a reference that its library keeps.
+fn counted_roots(snapshot: &Snapshot) -> FxHashMap<u32, u32> {
+    let counts = |kind| !matches!(kind, RootKind::Immortal | RootKind::Interned | RootKind::Module);
+    let mut rooted = FxHashMap::default();
+    for root in snapshot.roots.iter().filter(|r| counts(r.kind)) {
+        *rooted.entry(root.node.0).or_default() += 1;
+    }
+    rooted
 }
 
 fn count(graph: &Graph, candidates: &NodeSet, progress: &dyn Progress) -> Result<Found, Cancelled> {
     let (targets, tags) = (graph.targets(), graph.tags());
     let mut exact = vec![0u32; graph.len()];
-    let (mut from_others, mut guessed) = (FxHashMap::default(), FxHashMap::default());
+    let (mut from_others, mut guessed, mut doubtful) =
+        (FxHashMap::default(), FxHashMap::default(), FxHashMap::default());
     for n in graph.nodes() {
         if n.0 & 0xffff == 0 {
             progress.check()?;
             progress.done(n.0 as u64);
         }
         let candidate = candidates.contains(n);
+        let unreached = graph.flags(n).has(Flags::UNREACHED);
         for e in graph.edge_range(n).filter(|&e| is_strong(tags[e])) {
             let to = targets[e];
             if !is_exact(tags[e]) {
@@ -151,43 +205,66 @@ fn count(graph: &Graph, candidates: &NodeSet, progress: &dyn Progress) -> Result
                 continue;
             }
             exact[to as usize] += 1;
+            if unreached || !is_certain(tags[e]) {
+                *doubtful.entry(to).or_default() += 1;
+            }
             if !candidate && candidates.contains(NodeId(to)) {
                 *from_others.entry(to).or_default() += 1;
             }
         }
     }
-    Ok(Found { exact, from_others, guessed })
+    Ok(Found { exact, from_others, guessed, doubtful })
 }
 
 impl Refcounts {
-    fn judge(&mut self, graph: &Graph, n: NodeId, found: &Found, from_roots: u64) {
-        let few = |map: &FxHashMap<u32, u32>| map.get(&n.0).copied().unwrap_or(0) as u64;
-        let guessed = if found.guessed.is_empty() { 0 } else { few(&found.guessed) };
-        if guessed > 0 {
+    /// The object's account; `None` where its count says nothing.
+    pub fn balance(&self, graph: &Graph, n: NodeId) -> Option<Balance> {
+        let few = |map: &FxHashMap<u32, u32>| match map.is_empty() {
+            true => 0,
+            false => map.get(&n.0).copied().unwrap_or(0) as u64,
+        };
+        Some(Balance {
+            counted: counted(graph, n)?,
+            exact: self.found.exact.get(n.index()).copied().unwrap_or(0) as u64,
+            doubtful: few(&self.found.doubtful),
+            guessed: few(&self.found.guessed),
+            roots: few(&self.rooted),
+        })
+    }
+
+    fn judge(&mut self, graph: &Graph, n: NodeId) {
+        if self.found.guessed.contains_key(&n.0) {
             self.guessed.insert(n);
         }
-        let Some(counted) = counted(graph, n) else {
+        let Some(balance) = self.balance(graph, n) else {
             return;
         };
-        let exact = found.exact[n.index()] as u64;
-        let all = exact + guessed + from_roots;
+        let Balance { counted, exact, .. } = balance;
+        // nobody frees a static type, and code that makes one does not always count
+        let flags = graph.flags(n);
+        let never_freed = flags.has(Flags::STATIC) || (flags.has(Flags::CLASS) && !flags.has(Flags::GC_TRACKED));
         let totals = &mut self.totals;
         totals.mortal += 1;
+        if counted < exact {
+            self.short.insert(n);
+        }
         if counted == 0 && exact == 0 {
             totals.zero += 1;
-        } else if counted < exact {
+        } else if balance.deficit() > 0 && !never_freed {
             totals.deficit += 1;
             self.deficit.insert(n);
         } else if counted == exact {
             totals.exact += 1;
-        } else if counted <= all {
+        } else if counted <= balance.found() {
             totals.guessed += 1;
         } else {
             totals.excess += 1;
-            totals.excess_references = totals.excess_references.saturating_add(counted - all);
+            totals.orphans += u64::from(balance.is_orphan());
+            totals.excess_references = totals.excess_references.saturating_add(balance.excess());
             self.excess.insert(n);
         }
-        if self.candidates.contains(n) && counted > exact - few(&found.from_others).min(exact) {
+        let from_others = self.found.from_others.get(&n.0).copied().unwrap_or(0) as u64;
+        if self.candidates.contains(n) && counted > exact - from_others.min(exact) {
             self.left_over.insert(n);
         }
     }

@@ -8,6 +8,7 @@ mod heap;
 mod hunt;
 mod letters;
 mod lives;
+mod refs;
 mod retainers;
 mod suspects;
 mod told;
@@ -48,8 +49,28 @@ pub fn render(snapshot: &Snapshot, query: &Query, answer: &Answer, limits: Limit
         Answer::Why(answer) => why::render(snapshot, query, answer, limits, &mut report),
         Answer::Cycles(answer) => cycles::render(snapshot, answer, limits, &mut report),
         Answer::Lives(answer) => lives::render(snapshot, answer, limits, &mut report),
+        Answer::Refs(answer) => refs::render(snapshot, answer, None, limits, &mut report),
         Answer::Top(answer) => top::render(snapshot, answer, limits, &mut report),
         Answer::Retainers(answer) => retainers::render(snapshot, answer, limits, &mut report),
+    }
+    doubts(snapshot, &mut report);
+    report
+}
+
+/// The ledger of references for people; `first` is an earlier heap of the same process,
+/// `notes` are what was left out.
+pub fn render_refs(
+    snapshot: &Snapshot,
+    answer: &crate::ReferencesAnswer,
+    first: Option<&str>,
+    notes: &[String],
+    limits: Limits,
+) -> Report {
+    let mut report = Report::default();
+    report.text(Tone::Quiet, circumstances(snapshot));
+    refs::render(snapshot, answer, first, limits, &mut report);
+    for note in notes {
+        report.text(Tone::Quiet, format!("{note}."));
     }
     doubts(snapshot, &mut report);
     report

@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod garbage;
 pub mod growth;
 pub mod ownership;
+pub mod references;
 pub mod retained;
 pub mod rules;
 
@@ -42,6 +43,10 @@ pub enum SuspectKind {
     Retained,
     /// A native object that nobody will free.
     Ownership,
+    /// Counted more or less often than referred to.
+    References,
+    /// Counted, and nothing refers to it.
+    Orphan,
 }
 
 /// One step of a suspect's path, in words.
@@ -99,6 +104,14 @@ pub struct Suspect {
     pub cycle: Option<Cycle>,
 }
 
+impl Suspect {
+    /// Whether it belongs to the ledger of references: counts, ownership, cycles that no
+    /// collector frees.
+    pub fn is_of_references(&self) -> bool {
+        self.kind.proves() || self.rule == "no-traverse"
+    }
+}
+
 /// Steps in words.
 pub fn path_steps(snapshot: &Snapshot, steps: &[Step]) -> Vec<PathStep> {
     let word = |s: &Step| PathStep {
@@ -129,15 +142,26 @@ impl SuspectKind {
             SuspectKind::Growth => "growth",
             SuspectKind::Retained => "retained",
             SuspectKind::Ownership => "ownership",
+            SuspectKind::References => "references",
+            SuspectKind::Orphan => "orphan",
         }
     }
 }
 
-/// Puts the suspects in order, surest first, then by bytes, and numbers them.
+impl SuspectKind {
+    /// Whether the object itself shows that something is wrong: growth may be wanted.
+    fn proves(self) -> bool {
+        matches!(self, SuspectKind::Ownership | SuspectKind::References | SuspectKind::Orphan)
+    }
+}
+
+/// Puts the suspects in order, surest first, what is wrong in itself before what only
+/// grew, then by bytes, and numbers them.
 pub fn rank(mut suspects: Vec<Suspect>) -> Vec<Suspect> {
     suspects.sort_by(|a, b| {
         let bytes = |s: &Suspect| s.retained_bytes.unwrap_or(s.shallow_bytes);
-        let order = a.confidence.cmp(&b.confidence).then(bytes(b).cmp(&bytes(a)));
+        let order = a.confidence.cmp(&b.confidence).then(b.kind.proves().cmp(&a.kind.proves()));
+        let order = order.then(bytes(b).cmp(&bytes(a)));
         order.then_with(|| a.type_name.cmp(&b.type_name)).then_with(|| a.path_text.cmp(&b.path_text))
     });
     for (suspect, rank) in suspects.iter_mut().zip(1..) {

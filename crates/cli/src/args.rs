@@ -66,6 +66,8 @@ pub enum Command {
     Cycles(Cycles),
     /// Born, dead, alive: by class and birthplace, where births were recorded
     Lives(Lives),
+    /// Reference counts against references: what native code lost, stole or cannot free
+    Refs(Refs),
     /// Classes by size and count
     Top(Top),
     /// Run a program and report at its exit
@@ -153,6 +155,20 @@ pub struct Lives {
     #[command(flatten)]
     pub source: Source,
     /// How many classes to show
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    pub limit: usize,
+}
+
+/// `undying refs`
+#[derive(Args, Debug)]
+pub struct Refs {
+    /// A pid or a snapshot's directory; or several directories of one process, oldest first
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<OsString>,
+    /// What to make of suspects.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// How many suspects and rows to show
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
     pub limit: usize,
 }

@@ -12,6 +12,7 @@ mod hunt;
 mod judge;
 mod output;
 mod progress;
+mod refs;
 mod run;
 mod signals;
 mod source;
@@ -74,6 +75,7 @@ fn command(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Why(why) => ask::why(why, common, &mut out).map(|()| false)?,
         Command::Cycles(cycles) => ask::cycles(cycles, common, &mut out).map(|()| false)?,
         Command::Lives(lives) => ask::lives(lives, common, &mut out).map(|()| false)?,
+        Command::Refs(args) => refs::refs(args, common, &mut out)?,
         Command::Top(top) => ask::top(top, common, &mut out).map(|()| false)?,
         Command::Doctor(doctor) => doctor::doctor(doctor, common, &mut out).map(|()| false)?,
         Command::Run(_) | Command::Hunt(_) => false,

@@ -53,9 +53,12 @@ impl<'b, 'a> Blocks<'b, 'a> {
 
     /// Each block in use, those of a pool together.
     pub fn each(&self, visit: &mut dyn FnMut(Block) -> Result<(), Cancelled>) -> Result<(), Cancelled> {
-        for segment in self.space.image.segments() {
-            if self.mappings.find(segment.start).is_some_and(is_memory) {
-                self.pages((segment.start, segment.end), visit)?;
+        let segments = self.space.image.segments();
+        for mapping in self.mappings.iter().filter(|m| is_memory(m)) {
+            // a segment may hold several mappings, and of a mapping only a part may be copied
+            let first = segments.partition_point(|s| s.end <= mapping.start);
+            for s in segments[first..].iter().take_while(|s| s.start < mapping.end) {
+                self.pages((s.start.max(mapping.start), s.end.min(mapping.end)), visit)?;
             }
         }
         self.heaps.iter().try_for_each(|h| self.chunks(*h, visit))

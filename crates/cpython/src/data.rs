@@ -89,6 +89,12 @@ impl DataRanges {
         Some(&m.path)
     }
 
+    /// Whether the file whose data holds an address is the interpreter's.
+    pub fn is_interpreter(&self, address: u64) -> bool {
+        let module = self.find(address).and_then(|i| self.modules.get(i as usize));
+        module.is_some_and(|m| m.symbol("PyType_Type").is_some())
+    }
+
     /// The mapped files.
     pub fn modules(&self) -> &[Module] {
         &self.modules

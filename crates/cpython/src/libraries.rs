@@ -58,9 +58,9 @@ fn library(module: &Module) -> Option<Library> {
     // changed under us it may read as anything, which is what is expected of it
     let bytes = read(&file)?;
     let elf = ElfFile64::<Endianness>::parse(&*bytes).ok()?;
-    let exports = elf.dynamic_symbols().filter(|s| s.is_definition());
-    let named = exports.filter_map(|s| s.name().ok()).any(|n| n.starts_with("PyInit_") || n.starts_with("init_"));
-    if !named {
+    let exports = || elf.dynamic_symbols().filter(|s| s.is_definition()).filter_map(|s| s.name().ok());
+    // the interpreter itself has modules too
+    if !exports().any(|n| n.starts_with("PyInit_")) || exports().any(|n| n == "PyType_Type") {
         return None;
     }
     let mut makes: Vec<String> = imports(&elf).filter_map(made_by).map(str::to_owned).collect();

@@ -99,9 +99,19 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
 
     /// Variables of libraries and of the executable; what static objects hold is told by
     /// these.
+    ///
+    /// The interpreter's own variables come last: its caches and free lists keep what they
+    /// do not own.
     fn variables(&mut self) {
         let cx = self.cx;
-        for (start, end) in cx.statics.parts() {
+        let (own, others): (Vec<_>, Vec<_>) = cx.statics.parts().partition(|p| cx.statics.is_interpreter(p.0));
+        self.variables_of(others);
+        self.variables_of(own);
+    }
+
+    fn variables_of(&mut self, parts: Vec<(u64, u64)>) {
+        let cx = self.cx;
+        for (start, end) in parts {
             let mut at = start.next_multiple_of(8);
             while at + 8 <= end {
                 if self.index.id(cx.space.image, at).is_some() {

@@ -25,10 +25,16 @@ pub(super) fn render(snapshot: &Snapshot, answer: &ReportAnswer, report: &mut Re
 /// One suspect.  `since` is the earlier heap that it was held against.
 pub(super) fn render_one(snapshot: &Snapshot, suspect: &Suspect, since: Option<&str>, report: &mut Report) {
     let what = match suspect.kind {
+        SuspectKind::Cycle if suspect.rule == "no-traverse" => "on cycles that no collection can free",
         SuspectKind::Cycle => "pending garbage on a cycle that only the collector can free",
         SuspectKind::Growth => "more and more of them, and they are held",
         SuspectKind::Retained => "one container holds a large part of the heap",
         SuspectKind::Ownership => "nobody will free the native object behind it",
+        SuspectKind::References if suspect.rule == "stolen-reference" => {
+            "counted less often than referred to: it will vanish in use"
+        }
+        SuspectKind::References => "counted more often than referred to: references were lost",
+        SuspectKind::Orphan => "counted, and nothing in the process refers to it: lost by native code",
         SuspectKind::Garbage => "pending garbage held by a dead cycle that only the collector can free",
     };
     report.finding(format!("{}. {}: {what}", suspect.rank, suspect.type_name));
@@ -65,6 +71,9 @@ pub(super) fn render_one(snapshot: &Snapshot, suspect: &Suspect, since: Option<&
     if !suspect.born.is_empty() {
         let places: Vec<String> = suspect.born.iter().map(ToString::to_string).collect();
         rows.push(("born", Cell::Text(places.join(", "))));
+    }
+    if let Some(file) = &suspect.module_file {
+        rows.push(("suspect", Cell::Name(file.clone())));
     }
     rows.push(("rule", Cell::Text(suspect.rule.to_owned())));
     let since = since.into_iter().flat_map(|dir| ["--since".to_owned(), dir.to_owned()]);

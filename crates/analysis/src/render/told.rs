@@ -68,6 +68,8 @@ pub enum Told {
     },
     /// To `lives`.
     Lives(LivesTold),
+    /// To `refs`.
+    Refs(Box<crate::ReferencesAnswer>),
     /// To `top`.
     Top {
         /// All objects.
@@ -215,6 +217,7 @@ pub fn told(snapshot: &Snapshot, answer: &Answer) -> Told {
             held_instance_cycles: c.held_instance_knots,
         },
         Answer::Lives(answer) => Told::Lives(lives::told(snapshot, answer)),
+        Answer::Refs(a) => Told::Refs(a.clone()),
         Answer::Top(h) => Told::Top {
             objects: h.objects,
             shallow_bytes: h.shallow_bytes,

@@ -1,0 +1,143 @@
+//! Cycles that neither counting nor the collector frees: every reference to them comes
+//! from among themselves, and one of them is of a class without `tp_traverse`, so the
+//! collector takes what it holds for held from outside.
+
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use undying_graph::{Cancelled, Flags, Graph, NodeId, Progress, Snapshot, TypeId};
+
+use crate::refcounts::{counted, is_strong};
+use crate::references::type_file;
+use crate::{Cycle, CycleLimits, Garbage, NodeSet, Refcounts, components_within, cycles, naming};
+
+/// Cycles of one shape that no collector frees.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Uncollectable {
+    /// The class that the collector cannot look into.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The file of native code that defines it.
+    pub module_file: Option<String>,
+    /// How many cycles.
+    pub count: u64,
+    /// Objects on them and hanging from them.
+    pub objects: u64,
+    /// Their own sizes together, in bytes.
+    pub bytes: u64,
+    /// The way round, in words.
+    pub path_text: String,
+    /// The class.
+    #[serde(skip)]
+    pub type_id: TypeId,
+    /// One such container.
+    #[serde(skip)]
+    pub example: NodeId,
+    /// One of the cycles.
+    #[serde(skip)]
+    pub cycle: Cycle,
+    /// All such containers.
+    #[serde(skip)]
+    pub members: Vec<NodeId>,
+}
+
+/// Finds them: what neither a root reaches nor anything that is counted more often than
+/// found, and what the collector will not free; by shape.
+pub fn uncollectable(
+    snapshot: &Snapshot,
+    counts: &Refcounts,
+    dead: &Garbage,
+    progress: &dyn Progress,
+) -> Result<Vec<Uncollectable>, Cancelled> {
+    let graph = &snapshot.graph;
+    let lost = unreachable(snapshot, counts, dead, progress)?;
+    if lost.is_empty() {
+        return Ok(Vec::new());
+    }
+    let blind = |n: NodeId| snapshot.type_of(n).is_some_and(|t| !t.has_gc);
+    let as_dead = Garbage { objects: lost.len() as u64, dead: lost, ..Garbage::default() };
+    let knots = components_within(snapshot, &as_dead.dead, progress)?;
+    let shapes = cycles(snapshot, &as_dead, &knots, None, CycleLimits::default(), progress)?;
+    let mut found: Vec<Uncollectable> = Vec::new();
+    for shape in shapes.shapes {
+        let on_cycle = shape.cycle.steps.iter().find(|s| s.node.index() < graph.len() && blind(s.node));
+        let Some(step) = on_cycle else { continue };
+        let class = graph.type_id(step.node);
+        found.push(Uncollectable {
+            type_name: naming::type_name(snapshot, class).to_string(),
+            module_file: type_file(snapshot, class),
+            count: shape.count,
+            objects: shape.objects,
+            bytes: shape.bytes,
+            path_text: naming::cycle_text(snapshot, &shape.cycle.steps),
+            type_id: class,
+            example: step.node,
+            cycle: shape.cycle,
+            members: Vec::new(),
+        });
+    }
+    let mut members: FxHashMap<TypeId, Vec<NodeId>> = FxHashMap::default();
+    for n in as_dead.dead.iter().filter(|&n| blind(n)) {
+        members.entry(graph.type_id(n)).or_default().push(n);
+    }
+    for row in &mut found {
+        row.members = members.get(&row.type_id).cloned().unwrap_or_default();
+    }
+    Ok(found)
+}
+
+/// What nothing alive reaches, over every reference, guesses included; without what the
+/// collector finds by itself.
+fn unreachable(
+    snapshot: &Snapshot,
+    counts: &Refcounts,
+    dead: &Garbage,
+    progress: &dyn Progress,
+) -> Result<NodeSet, Cancelled> {
+    let graph = &snapshot.graph;
+    progress.phase("finding what cannot be collected", graph.len() as u64);
+    let mut alive = NodeSet::new(graph.len());
+    let mut waiting: Vec<NodeId> = Vec::new();
+    let rooted = snapshot.roots.iter().map(|r| r.node).filter(|n| n.index() < graph.len());
+    let held = graph.nodes().filter(|&n| is_held(graph, counts, n));
+    for n in rooted.chain(held) {
+        if alive.insert(n) {
+            waiting.push(n);
+        }
+    }
+    let (targets, tags) = (graph.targets(), graph.tags());
+    let mut done = 0u64;
+    while let Some(n) = waiting.pop() {
+        done += 1;
+        if done & 0xffff == 0 {
+            progress.check()?;
+            progress.done(done);
+        }
+        for e in graph.edge_range(n).filter(|&e| is_strong(tags[e])) {
+            let to = NodeId(targets[e]);
+            if alive.insert(to) {
+                waiting.push(to);
+            }
+        }
+    }
+    let mut lost = NodeSet::new(graph.len());
+    for n in graph.nodes().filter(|&n| !alive.contains(n) && !dead.dead.contains(n)) {
+        lost.insert(n);
+    }
+    Ok(lost)
+}
+
+/// Whether something outside of the objects' references keeps it: what says nothing of
+/// its count, what lies in a library's data, what is counted more often than found.
+fn is_held(graph: &Graph, counts: &Refcounts, n: NodeId) -> bool {
+    let flags = graph.flags(n);
+    match counted(graph, n) {
+        None => true,
+        Some(0) => false,
+        Some(_) => {
+            flags.has(Flags::STATIC)
+                || flags.has(Flags::FROZEN)
+                || counts.excess.contains(n)
+                || counts.short.contains(n)
+        }
+    }
+}
