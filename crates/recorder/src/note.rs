@@ -114,8 +114,10 @@ impl Notes {
         (self.native.number(native.unwrap_or_default()), self.python.number(python.unwrap_or_default()))
     }
 
-    /// With names; the target runs.
-    pub fn finish(self, end: End) -> Recording {
+    /// With names, at most so many changes; the target runs.
+    pub fn finish(mut self, end: End, most: usize) -> Recording {
+        // some were met when the registers were taken back
+        self.rows.truncate(most);
         let process = self.stacks.process();
         let now = |(&address, &last): (&u64, &u64)| process.word(address).unwrap_or(last);
         let last = self.addresses.iter().zip(&self.last).map(now).collect();

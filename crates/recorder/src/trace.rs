@@ -50,7 +50,7 @@ pub(crate) fn run(
     let process = stacks.process().clone();
     let mut notes = Notes::new(stacks, addresses, limits.frames);
     let end = trace(&process, addresses, limits, told, &ready, &mut notes)?;
-    let recording = notes.finish(end);
+    let recording = notes.finish(end, limits.events);
     if recording.writes == 0 && end == End::Done && recording.first != recording.last {
         return Err(RecordError::Mute);
     }
