@@ -171,6 +171,13 @@ fn report(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress
         let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;
         found.extend(suspects::ownership::find(snapshot, None, forest, progress)?);
     }
+    let stuck = crate::references::uncollectable(snapshot, counts, dead, progress)?;
+    if counts.totals.excess + counts.totals.deficit > 0 || !stuck.is_empty() {
+        let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;
+        let lost = suspects::references::find(snapshot, counts, &stuck, forest);
+        // what one heap cannot tell from an import's left-overs is for `refs`
+        found.extend(lost.into_iter().filter(|s| s.confidence <= suspects::Confidence::Medium));
+    }
     let retainers = retainers::notable(snapshot, kept, histogram.shallow_bytes, progress)?;
     found.extend(suspects::retained::find(snapshot, &retainers, histogram.shallow_bytes));
     let suspects = suspects::rank(found);

@@ -4,7 +4,9 @@
 
 use rustc_hash::FxHashMap;
 use serde::Serialize;
-use undying_graph::{Cancelled, Certainty, Flags, Graph, NodeId, Progress, RootKind, Snapshot};
+use undying_graph::{
+    Cancelled, Certainty, Detail, Flags, Graph, NodeId, Progress, RootKind, Snapshot, WrapperSystem,
+};
 
 use crate::NodeSet;
 
@@ -183,7 +185,29 @@ fn counted_roots(snapshot: &Snapshot) -> FxHashMap<u32, u32> {
     for root in snapshot.roots.iter().filter(|r| counts(r.kind)) {
         *rooted.entry(root.node.0).or_default() += 1;
     }
+    held_by_proxies(snapshot, &mut rooted);
     rooted
+}
+
+/// Each SWIG object that owns its native one counts a reference to the capsule with the
+/// module's types and keeps no pointer to it (`Swig_Capsule_global` in what SWIG 4 writes,
+/// Lib/python/pyrun.swg).
+fn held_by_proxies(snapshot: &Snapshot, rooted: &mut FxHashMap<u32, u32>) {
+    let owning = snapshot.wrappers.iter().filter(|w| w.system == WrapperSystem::Swig && w.owned == Some(true));
+    let owning = owning.count() as u32;
+    let graph = &snapshot.graph;
+    if owning == 0 {
+        return;
+    }
+    for edge in graph.nodes().flat_map(|n| graph.edges(n)) {
+        let name = match edge.detail {
+            Detail::Label(label) => snapshot.text(label),
+            _ => continue,
+        };
+        if name.starts_with("type_pointer_capsule") && snapshot.type_name(edge.target) == "PyCapsule" {
+            rooted.insert(edge.target.0, owning);
+        }
+    }
 }
 
 fn count(graph: &Graph, candidates: &NodeSet, progress: &dyn Progress) -> Result<Found, Cancelled> {

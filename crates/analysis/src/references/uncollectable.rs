@@ -59,21 +59,29 @@ pub fn uncollectable(
     let shapes = cycles(snapshot, &as_dead, &knots, None, CycleLimits::default(), progress)?;
     let mut found: Vec<Uncollectable> = Vec::new();
     for shape in shapes.shapes {
-        let on_cycle = shape.cycle.steps.iter().find(|s| s.node.index() < graph.len() && blind(s.node));
-        let Some(step) = on_cycle else { continue };
+        let steps = shape.cycle.steps.iter().filter(|s| s.node.index() < graph.len() && blind(s.node));
+        // the largest is the one with something to hold: a helper may only point back
+        let Some(step) = steps.max_by_key(|s| graph.shallow_bytes(s.node)) else { continue };
         let class = graph.type_id(step.node);
-        found.push(Uncollectable {
-            type_name: naming::type_name(snapshot, class).to_string(),
-            module_file: type_file(snapshot, class),
-            count: shape.count,
-            objects: shape.objects,
-            bytes: shape.bytes,
-            path_text: naming::cycle_text(snapshot, &shape.cycle.steps),
-            type_id: class,
-            example: step.node,
-            cycle: shape.cycle,
-            members: Vec::new(),
-        });
+        match found.iter_mut().find(|row| row.type_id == class) {
+            Some(row) => {
+                row.count += shape.count;
+                row.objects += shape.objects;
+                row.bytes += shape.bytes;
+            }
+            None => found.push(Uncollectable {
+                type_name: naming::type_name(snapshot, class).to_string(),
+                module_file: type_file(snapshot, class),
+                count: shape.count,
+                objects: shape.objects,
+                bytes: shape.bytes,
+                path_text: naming::cycle_text(snapshot, &shape.cycle.steps),
+                type_id: class,
+                example: step.node,
+                cycle: shape.cycle,
+                members: Vec::new(),
+            }),
+        }
     }
     let mut members: FxHashMap<TypeId, Vec<NodeId>> = FxHashMap::default();
     for n in as_dead.dead.iter().filter(|&n| blind(n)) {
@@ -120,7 +128,8 @@ fn unreachable(
         }
     }
     let mut lost = NodeSet::new(graph.len());
-    for n in graph.nodes().filter(|&n| !alive.contains(n) && !dead.dead.contains(n)) {
+    let living = |n: NodeId| counted(graph, n).is_none_or(|c| c > 0);
+    for n in graph.nodes().filter(|&n| !alive.contains(n) && !dead.dead.contains(n) && living(n)) {
         lost.insert(n);
     }
     Ok(lost)

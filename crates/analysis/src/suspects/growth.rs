@@ -7,7 +7,7 @@ use super::case::Case;
 use super::rules::RULES;
 use super::{Confidence, Suspect, SuspectKind, evidence, path_steps};
 use crate::growth::{Grown, Holder};
-use crate::{ClassChange, naming};
+use crate::{ClassChange, StepKind, naming};
 use rustc_hash::FxHashMap;
 
 /// The suspects among what grew, unranked: each with how many more of its class came in each
@@ -47,7 +47,7 @@ fn suspect(case: &Case) -> Option<Suspect> {
         path,
         path_text: naming::path_text(case.snapshot, &grown.steps),
         born: grown.born.few(case.snapshot),
-        module_file: None,
+        module_file: holding_file(case),
         confidence: sure.max(finding.at_most).max(certain(grown.holder)),
         why: format!("{}: {}.", evidence::told(case.history), finding.why),
         advice: finding.advice,
@@ -55,6 +55,14 @@ fn suspect(case: &Case) -> Option<Suspect> {
         example: Some(grown.example()),
         cycle: None,
     })
+}
+
+/// The extension module of which a variable holds it.
+fn holding_file(case: &Case) -> Option<String> {
+    let root = case.grown.steps.first().filter(|s| s.kind == StepKind::Root(RootKind::Static))?;
+    let (file, _) = case.snapshot.text(root.label).split_once(['!', '+'])?;
+    let libraries = case.snapshot.facts.libraries.iter();
+    libraries.map(|l| &l.path).find(|p| naming::file_name(p) == file).cloned()
 }
 
 fn type_id(snapshot: &Snapshot, n: NodeId) -> undying_graph::TypeId {
