@@ -22,6 +22,7 @@ mod locate;
 mod native;
 mod object;
 mod origin;
+mod owners;
 mod proof;
 mod select;
 mod size;

@@ -11,6 +11,7 @@ use crate::allocator::Block;
 use crate::index::Index;
 use crate::object::{Count, flag};
 use crate::visit::Context;
+use crate::owners::Owners;
 use crate::{object, size};
 
 /// What lies below the stack pointer is still in use (System V ABI, x86-64: the red zone).
@@ -171,10 +172,16 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
 
     /// Memory that C code asked for and that no known object owns.
     fn blocks(&mut self, raw: &[Block], states: &FxHashMap<u64, String>) {
+        let owners = Owners::find(self.cx, raw);
         for block in raw.iter().filter(|b| b.length <= LONGEST_BLOCK) {
             let state = states.get(&block.start);
             let kind = if state.is_some() { RootKind::Interpreter } else { RootKind::Native };
-            let name = || state.cloned().unwrap_or_else(|| format!("C allocation of {} bytes", block.length));
+            let variable = || owners.of(block).and_then(|v| self.cx.statics.variable(v));
+            let name = || match (state, variable()) {
+                (Some(state), _) => state.clone(),
+                (None, Some(variable)) => format!("{variable} → C allocation of {} bytes", block.length),
+                (None, None) => format!("C allocation of {} bytes", block.length),
+            };
             self.stretch(block.start, block.start.saturating_add(block.length), kind, &name);
         }
     }

@@ -59,7 +59,8 @@ fn suspect(case: &Case) -> Option<Suspect> {
 
 /// The extension module of which a variable holds it.
 fn holding_file(case: &Case) -> Option<String> {
-    let root = case.grown.steps.first().filter(|s| s.kind == StepKind::Root(RootKind::Static))?;
+    let native = |k| matches!(k, StepKind::Root(RootKind::Static | RootKind::Native));
+    let root = case.grown.steps.first().filter(|s| native(s.kind))?;
     let (file, _) = case.snapshot.text(root.label).split_once(['!', '+'])?;
     let libraries = case.snapshot.facts.libraries.iter();
     libraries.map(|l| &l.path).find(|p| naming::file_name(p) == file).cloned()

@@ -17,6 +17,8 @@ use crate::{Balance, Born, Refcounts, naming};
 
 /// So many bytes that nothing refers to are worth a word, whatever they are.
 const BYTES: u64 = 64 << 10;
+/// Where each is at least so large: texts of documentation are common.
+const LARGE: u64 = 16 << 10;
 /// So many of a kind are no accident of an import.
 const MANY: i64 = 64;
 /// So many are no accident of all the imports of a large program.
@@ -48,7 +50,8 @@ pub fn find(snapshot: &Snapshot, counts: &Refcounts, uncollectable: &[Uncollecta
     let mut found: Vec<Suspect> = Vec::new();
     for group in groups(snapshot, counts) {
         let of_program = snapshot.types.get(group.type_id.index()).is_some_and(|t| t.origin == Origin::Program);
-        let large = group.mistake == Mistake::Orphan && group.bytes >= BYTES;
+        let each = group.bytes / (group.members.len() as u64).max(1);
+        let large = group.mistake == Mistake::Orphan && group.bytes >= BYTES && each >= LARGE;
         let many = match group.mistake {
             Mistake::Deficit => group.references >= MANY,
             _ => group.references >= VERY_MANY,

@@ -2,7 +2,7 @@
 //! to what they do not own, and which C++ type pybind11's classes stand for.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use undying_graph::{WrapperRow, WrapperSystem};
+use undying_graph::{LabelId, WrapperRow, WrapperSystem};
 use undying_memory::Captured;
 
 use super::pybind11::{self, CppType};
@@ -11,8 +11,13 @@ use crate::visit::Context;
 
 /// What lies below the stack pointer by more than this is dead (System V ABI, x86-64).
 const RED_ZONE: u64 = 128;
+/// The last bytes of a block are where the chunk above it begins, and free lists of the C
+/// library point to chunks (glibc `malloc/malloc.c`).
+const CHUNK_ABOVE: u64 = 8;
 /// Bits of the filter that most words do not pass; a bit is for 64 bytes of memory.
 const FILTER_BITS: u64 = 1 << 20;
+/// Words that point into one block, remembered.
+const MOST_INSIDE: usize = 16;
 /// Bases of a class at most.
 const LONGEST_CHAIN: usize = 32;
 
@@ -28,8 +33,16 @@ pub struct Found {
 struct Block {
     start: u64,
     end: u64,
+    /// Whose native type it is.
+    of: Key,
+    /// Words that point to its start.
     pointers: u32,
+    /// Offsets inside that words point to.
+    inside: Vec<u64>,
 }
+
+/// A tool and a native type.
+type Key = (WrapperSystem, LabelId);
 
 /// Words to look for.
 struct Search<'s, 'a> {
@@ -64,14 +77,19 @@ pub fn find(cx: &Context, captured: &Captured, rows: &[WrapperRow], objects: &[u
     };
     for (row, &address) in rows.iter().zip(objects).filter(|(r, _)| asked(r)) {
         let (start, length) = (row.native_address, row.native_bytes.unwrap_or(0));
-        search.blocks.push(Block { start, end: start.saturating_add(length), pointers: 0 });
+        let end = start.saturating_add(length.saturating_sub(CHUNK_ABOVE).max(1));
+        let of = (row.system, row.native_type);
+        search.blocks.push(Block { start, end, of, pointers: 0, inside: Vec::new() });
         search.wrappers.insert((start, address));
     }
     search.run();
+    let usual = search.usual_offsets();
     let pointers = |row: &WrapperRow| {
         let at = search.blocks.binary_search_by_key(&row.native_address, |b| b.start).ok()?;
+        let block = &search.blocks[at];
+        let inside = block.inside.iter().filter(|&&offset| usual.contains(&(block.of, offset))).count() as u32;
         // one is its own
-        Some(search.blocks[at].pointers.saturating_sub(1))
+        Some(block.pointers.saturating_sub(1).saturating_add(inside))
     };
     let cpp_type = |chain: &Vec<u64>| chain.iter().find_map(|class| search.classes.get(class)?.clone());
     Found {
@@ -141,9 +159,33 @@ impl Search<'_, '_> {
             self.wrappers.contains(&(word, next))
         };
         let inside = (block.start..block.end).contains(&at);
-        if !inside && !registered() && !self.is_dead(at) {
-            self.blocks[i].pointers = self.blocks[i].pointers.saturating_add(1);
+        if inside || registered() || self.is_dead(at) {
+            return;
         }
+        let block = &mut self.blocks[i];
+        match word - block.start {
+            // a pointer may have a mark in its low bits
+            0..8 => block.pointers = block.pointers.saturating_add(1),
+            offset if offset % 8 == 0 && block.inside.len() < MOST_INSIDE => block.inside.push(offset),
+            _ => {}
+        }
+    }
+
+    /// Offsets to which at least half of the blocks of a native type are pointed: a base
+    /// class, or the link by which an owner holds them.  A word that points anywhere else is
+    /// what is left of who had the memory before.
+    fn usual_offsets(&self) -> FxHashSet<(Key, u64)> {
+        let mut blocks: FxHashMap<Key, u64> = FxHashMap::default();
+        let mut offsets: FxHashMap<(Key, u64), u64> = FxHashMap::default();
+        for block in &self.blocks {
+            *blocks.entry(block.of).or_default() += 1;
+            let mut seen = block.inside.clone();
+            seen.sort_unstable();
+            seen.dedup();
+            seen.into_iter().for_each(|offset| *offsets.entry((block.of, offset)).or_default() += 1);
+        }
+        let usual = offsets.into_iter().filter(|((of, _), n)| n * 2 >= blocks.get(of).copied().unwrap_or(0));
+        usual.map(|(key, _)| key).collect()
     }
 
     /// Whether a place is in a free block of the object allocator, or below a stack.
