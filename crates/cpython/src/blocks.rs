@@ -3,10 +3,12 @@
 //! what is in a block.  CPython `Objects/obmalloc.c` (3.8 to 3.13), glibc
 //! `malloc/malloc.c`, `malloc/arena.c`.
 
+use rustc_hash::FxHashSet;
 use undying_graph::Cancelled;
 use undying_memory::{Mapping, Mappings};
 
 use crate::allocator::{Allocator, Block, Pool};
+use crate::returned;
 use crate::space::Space;
 
 const PAGE: u64 = 4096;
@@ -37,6 +39,8 @@ pub struct Blocks<'b, 'a> {
     mappings: &'b Mappings,
     pool_bytes: u64,
     heaps: Vec<Heap>,
+    /// Blocks that a thread's cache keeps.
+    returned: FxHashSet<u64>,
 }
 
 impl<'b, 'a> Blocks<'b, 'a> {
@@ -47,8 +51,13 @@ impl<'b, 'a> Blocks<'b, 'a> {
         mappings: &'b Mappings,
         pool_bytes: u64,
     ) -> Blocks<'b, 'a> {
-        let heaps = mappings.iter().filter(|m| is_memory(m)).flat_map(|m| heaps_in(space, m)).collect();
-        Blocks { space, allocator, mappings, pool_bytes, heaps }
+        let heaps: Vec<Heap> = mappings.iter().filter(|m| is_memory(m)).flat_map(|m| heaps_in(space, m)).collect();
+        let mut returned = FxHashSet::default();
+        let chunks = heaps.iter().flat_map(|h| Chunks { space, at: h.start, end: h.end });
+        for (at, word) in chunks.filter(|c| returned::may_be_cache(c.1 & SIZE_BITS)) {
+            returned::cached(space, at + CHUNK_HEADER, word & SIZE_BITS, &mut returned);
+        }
+        Blocks { space, allocator, mappings, pool_bytes, heaps, returned }
     }
 
     /// Each block in use, those of a pool together.
@@ -125,7 +134,7 @@ impl<'b, 'a> Blocks<'b, 'a> {
         let mut before: Option<Block> = None;
         while let Some((at, word)) = chunks.next() {
             // whether a chunk is in use stands in the one behind it
-            match before.filter(|_| word & IN_USE != 0) {
+            match before.filter(|b| word & IN_USE != 0 && !self.returned.contains(&b.start)) {
                 Some(block) => visit(block)?,
                 None => {}
             }

@@ -152,6 +152,7 @@ impl<'d, 'a> Discovery<'d, 'a> {
             }
             match sweep::candidates(cx, block).find(|&a| self.looks_like_object(a) && self.fits(a, block)) {
                 Some(address) => self.seed(address),
+                None if sweep::is_dead(cx, block) => Ok(()),
                 None => {
                     raw.push(block);
                     Ok(())
@@ -167,8 +168,7 @@ impl<'d, 'a> Discovery<'d, 'a> {
     /// Whether it is known what is in a block.
     fn is_told(&self, block: Block) -> bool {
         let cx = self.cx;
-        sweep::known(cx, &self.objects, block)
-            || sweep::known(cx, &self.storage, block)
+        sweep::known(cx, &self.objects, &self.storage, block)
             || self.claimed.contains(&block.start)
             || self.found.states.contains(&block.start)
     }
@@ -305,8 +305,9 @@ impl<'d, 'a> Discovery<'d, 'a> {
         let Some(class) = cx.classes.at(cx.space, cx.layout, class_at).and_then(|n| cx.classes.get(n)) else {
             return false;
         };
-        // a free list links through the first word (3.13): a dead one points to another
-        if cx.space.body(count).is_some_and(|b| b.word(object::TYPE) == class_at) {
+        // a free list links through the first word (3.13): a dead one points to another; an
+        // array of pointers to objects may have a class in its second place
+        if cx.space.body(count).is_some_and(|b| sweep::may_be_class(cx, b.word(object::TYPE))) {
             return false;
         }
         if cx.statics.contains(address) {

@@ -61,6 +61,7 @@ pub struct Emit<'e, 'a, S: Sink + ?Sized> {
     claimed: FxHashSet<u64>,
     untraversed: Vec<Edge>,
     traversable: bool,
+    unreached: bool,
     references_left: u64,
     out: Emitted,
 }
@@ -84,7 +85,20 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         };
         let (claimed, references_left) = (FxHashSet::default(), cx.most_references());
         let (edges, untraversed, out) = (Vec::new(), Vec::new(), Emitted::default());
-        Emit { cx, found, index, sink, edges, labels, claimed, untraversed, traversable: true, references_left, out }
+        Emit {
+            cx,
+            found,
+            index,
+            sink,
+            edges,
+            labels,
+            claimed,
+            untraversed,
+            traversable: true,
+            unreached: false,
+            references_left,
+            out,
+        }
     }
 
     /// All objects.
@@ -93,7 +107,10 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         self.sink.begin(self.index.len())?;
         self.out.counted = vec![0; self.index.len()];
         progress.phase("reading objects", self.index.len() as u64);
+        let mut swept = self.found.swept.iter(cx.space.image).peekable();
         for (n, address) in self.index.iter(cx.space.image).enumerate() {
+            while swept.next_if(|&s| s < address).is_some() {}
+            self.unreached = swept.peek() == Some(&address);
             if n % TICK == 0 {
                 progress.done(n as u64);
                 progress.check()?;
@@ -150,7 +167,7 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
         let is_class = class.has(flag::TYPE_SUBCLASS);
         let mut flags = Flags::default().with(Flags::CLASS, is_class).with(Flags::STATIC, cx.statics.contains(address));
         let collectable = class.has(flag::HAVE_GC) && (!is_class || body.word(cx.layout.type_.flags) & flag::HEAP != 0);
-        flags = flags.with(Flags::UNREACHED, self.found.swept.contains(cx.space.image, address));
+        flags = flags.with(Flags::UNREACHED, self.unreached);
         if !collectable || flags.has(Flags::STATIC) {
             return flags;
         }

@@ -62,14 +62,21 @@ impl AddressSet {
         self.slot(image, address).is_some_and(|s| self.bits[s / 64] >> (s % 64) & 1 == 1)
     }
 
-    /// Whether any of the `words` (at most 32) from an address on is in.
+    /// Whether any of the `words` (at most 32) from an address on is in this set or in
+    /// another of the same image.
     #[inline]
-    pub fn any(&self, image: &Image, address: u64, words: u32) -> bool {
+    pub fn any(&self, other: &AddressSet, image: &Image, address: u64, words: u32) -> bool {
         let Some(slot) = self.slot(image, address) else { return false };
+        self.window(slot, words) | other.window(slot, words) != 0
+    }
+
+    /// The bits of so many words from a slot on.
+    #[inline]
+    fn window(&self, slot: usize, words: u32) -> u64 {
         let (word, bit) = (slot / 64, slot % 64);
         let next = self.bits.get(word + 1).copied().unwrap_or(0);
         let window = (u128::from(next) << 64 | u128::from(self.bits[word])) >> bit;
-        window as u64 & ((1u64 << words.min(32)) - 1) != 0
+        window as u64 & ((1u64 << words.min(32)) - 1)
     }
 
     /// All addresses, ascending.

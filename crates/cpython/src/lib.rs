@@ -24,6 +24,7 @@ mod object;
 mod origin;
 mod owners;
 mod proof;
+mod returned;
 mod select;
 mod size;
 mod space;

@@ -10,8 +10,8 @@ use undying_memory::{Captured, Thread};
 use crate::allocator::Block;
 use crate::index::Index;
 use crate::object::{Count, flag};
-use crate::visit::Context;
 use crate::owners::Owners;
+use crate::visit::Context;
 use crate::{object, size};
 
 /// What lies below the stack pointer is still in use (System V ABI, x86-64: the red zone).

@@ -17,14 +17,14 @@ const BEFORE: [u64; 3] = [0, 16, 32];
 /// bytes (`_Py_SIZE_ROUND_UP(usable + 2, 8)`, 3.11 and 3.12): what owns them points inside.
 const WORDS: u64 = 5;
 
-/// A place of the block that is in the set: the object or the table that lives there.
-pub fn known(cx: &Context, set: &AddressSet, block: Block) -> bool {
-    set.any(cx.space.image, block.start, WORDS.min(block.length / 8) as u32)
+/// A place of the block that is in one of the sets: the object or the table that lives there.
+pub fn known(cx: &Context, objects: &AddressSet, tables: &AddressSet, block: Block) -> bool {
+    objects.any(tables, cx.space.image, block.start, WORDS.min(block.length / 8) as u32)
 }
 
 /// The class of the word at an address, by a test that remembers nothing: most words are
 /// no class.
-fn may_be_class(cx: &Context, address: u64) -> bool {
+pub fn may_be_class(cx: &Context, address: u64) -> bool {
     let meta = cx.space.body(address).filter(|_| address.is_multiple_of(8)).map_or(0, |b| b.word(object::TYPE));
     cx.space.body(meta).is_some_and(|b| b.word(cx.layout.type_.flags) & flag::TYPE_SUBCLASS != 0)
 }
@@ -48,6 +48,18 @@ pub fn fits(cx: &Context, class: &Class, body: Body, block: Block) -> bool {
     let inline = class.has(flag::INLINE_VALUES);
     let slack = need / 3 + 48 + u64::from(class.itemsize);
     need <= room && (inline || room - need <= slack)
+}
+
+/// Whether a block holds what is left of an object that nobody refers to any more, kept for
+/// the next of its class: code's own frame and the list of frames (`Objects/frameobject.c`,
+/// up to 3.10), lists of containers.  What is in it counts nowhere.
+pub fn is_dead(cx: &Context, block: Block) -> bool {
+    candidates(cx, block).any(|address| {
+        let body = cx.space.body_or_empty(address);
+        let class = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).and_then(|n| cx.classes.get(n));
+        // a dead frame's code may be gone, so how long it is cannot be told
+        body.word(0) == 0 && class.is_some_and(|c| c.size == SizeRule::Frame || fits(cx, c, body, block))
+    })
 }
 
 /// Bytes of an object in the block where its header is.
