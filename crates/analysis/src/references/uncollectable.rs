@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use undying_graph::{Cancelled, Flags, Graph, NodeId, Progress, Snapshot, TypeId};
 
-use crate::refcounts::{counted, is_strong};
+use crate::refcounts::{counted, is_exact, is_strong};
 use crate::references::type_file;
 use crate::{Cycle, CycleLimits, Garbage, NodeSet, Refcounts, components_within, cycles, naming};
 
@@ -26,6 +26,8 @@ pub struct Uncollectable {
     pub bytes: u64,
     /// The way round, in words.
     pub path_text: String,
+    /// It has a `tp_traverse`, which does not visit all that it holds.
+    pub partial: bool,
     /// The class.
     #[serde(skip)]
     pub type_id: TypeId,
@@ -53,8 +55,9 @@ pub fn uncollectable(
     if lost.is_empty() {
         return Ok(Vec::new());
     }
-    let blind = |n: NodeId| snapshot.type_of(n).is_some_and(|t| !t.has_gc);
-    let as_dead = Garbage { objects: lost.len() as u64, dead: lost, ..Garbage::default() };
+    let blind = |n: NodeId| is_blind(snapshot, &lost, n);
+    let members_of = lost.iter().filter(|&n| blind(n)).collect::<Vec<NodeId>>();
+    let as_dead = Garbage { objects: lost.len() as u64, dead: lost.clone(), ..Garbage::default() };
     let knots = components_within(snapshot, &as_dead.dead, progress)?;
     let shapes = cycles(snapshot, &as_dead, &knots, None, CycleLimits::default(), progress)?;
     let mut found: Vec<Uncollectable> = Vec::new();
@@ -76,6 +79,7 @@ pub fn uncollectable(
                 objects: shape.objects,
                 bytes: shape.bytes,
                 path_text: naming::cycle_text(snapshot, &shape.cycle.steps),
+                partial: snapshot.types.get(class.index()).is_some_and(|t| t.has_gc),
                 type_id: class,
                 example: step.node,
                 cycle: shape.cycle,
@@ -84,13 +88,25 @@ pub fn uncollectable(
         }
     }
     let mut members: FxHashMap<TypeId, Vec<NodeId>> = FxHashMap::default();
-    for n in as_dead.dead.iter().filter(|&n| blind(n)) {
+    for n in members_of {
         members.entry(graph.type_id(n)).or_default().push(n);
     }
     for row in &mut found {
         row.members = members.get(&row.type_id).cloned().unwrap_or_default();
     }
     Ok(found)
+}
+
+/// Whether the collector cannot see all that the object holds: its class has no
+/// `tp_traverse`, or the collector has been there, found it alive, and yet nothing but a
+/// word of the object itself leads on to another of the lost.
+fn is_blind(snapshot: &Snapshot, lost: &NodeSet, n: NodeId) -> bool {
+    let graph = &snapshot.graph;
+    let Some(class) = snapshot.type_of(n) else { return false };
+    let collectable = |to: NodeId| graph.flags(to).has(Flags::GC_TRACKED);
+    let guessed = |e: usize| !is_exact(graph.tags()[e]) && is_strong(graph.tags()[e]);
+    let mut onward = graph.edge_range(n).filter(|&e| guessed(e)).map(|e| NodeId(graph.targets()[e]));
+    !class.has_gc || (!graph.flags(n).has(Flags::YOUNG) && onward.any(|to| lost.contains(to) && collectable(to)))
 }
 
 /// What nothing alive reaches, over every reference, guesses included; without what the

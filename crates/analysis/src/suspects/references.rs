@@ -8,7 +8,7 @@
 //! program's own objects, or many bytes, to be worth a word.  More in each interval is a
 //! leak, and three heaps show that.
 
-use undying_graph::{NodeId, Origin, Snapshot, TypeId};
+use undying_graph::{Flags, NodeId, Origin, Snapshot, TypeId};
 
 use super::{Confidence, Suspect, SuspectKind, evidence, path_steps};
 use crate::paths::{Forest, steps_to};
@@ -25,6 +25,13 @@ const MANY: i64 = 64;
 const VERY_MANY: i64 = 1000;
 /// One object with so many references too few will be gone soon.
 const FEW: i64 = 2;
+/// So many references lost steadily are a leak, objects of any size: what fills and empties
+/// like a cache is held by something.
+const STEADILY: i64 = 40;
+/// So many given away steadily are a mistake: a deficit rests on no guess.
+const STOLEN: i64 = 16;
+/// Each interval brings at least so many.
+const EACH: i64 = 4;
 /// So many objects are named in a sentence at most.
 const SHOWN: usize = 3;
 
@@ -56,6 +63,10 @@ pub fn find(snapshot: &Snapshot, counts: &Refcounts, uncollectable: &[Uncollecta
             Mistake::Deficit => group.references >= MANY,
             _ => group.references >= VERY_MANY,
         };
+        // modules of the interpreter's own lose a reference when they are made, and no more
+        if group.references == 1 && group.mistake != Mistake::Deficit && !of_program && !large {
+            continue;
+        }
         let sure = if of_program || large || many { Confidence::Medium } else { Confidence::Low };
         let finding = Finding {
             mistake: group.mistake,
@@ -128,7 +139,7 @@ pub fn grown(
     let blames = Blames::new(snapshot);
     let mut found = Vec::new();
     for (lost, history) in lost {
-        let Some(confidence) = evidence::confidence(history) else { continue };
+        let Some(confidence) = confidence(snapshot, lost, history) else { continue };
         if lost.mistake == Mistake::Uncollectable {
             let row = uncollectable.iter().find(|u| u.type_id == lost.type_id);
             found.extend(row.map(|row| blind(snapshot, row, Some((lost, history, confidence)))));
@@ -155,6 +166,23 @@ pub fn grown(
         found.push(suspect);
     }
     found
+}
+
+/// How sure: references that nobody holds come by no healthy course, so fewer than of
+/// objects say it, except of what native code counts as it likes (static types, singletons).
+fn confidence(snapshot: &Snapshot, lost: &Lost, history: &[i64]) -> Option<Confidence> {
+    let sure = evidence::confidence(history)?;
+    let total: i64 = history.iter().sum();
+    let steady = evidence::course(history) == evidence::Course::Steady && history.iter().all(|&g| g >= EACH);
+    let enough = match lost.mistake {
+        Mistake::Deficit => total >= STOLEN,
+        Mistake::Orphan => {
+            total >= STEADILY || (lost.bytes.max(0) as u64 >= BYTES && lost.bytes >= total * LARGE as i64)
+        }
+        _ => total >= STEADILY,
+    };
+    let of_library = snapshot.graph.flags(lost.example).has(Flags::STATIC);
+    Some(if steady && enough && !of_library { Confidence::High } else { sure })
 }
 
 fn suspect(snapshot: &Snapshot, counts: &Refcounts, forest: &Forest, blames: &Blames, f: &Finding) -> Suspect {
@@ -299,15 +327,19 @@ fn blind(snapshot: &Snapshot, row: &Uncollectable, grown: Option<(&Lost, &[i64],
         module_file: row.module_file.clone(),
         confidence,
         why: format!(
-            "{when}cycles that nothing outside refers to, and that no collection frees: {} has no tp_traverse, so the \
-             collector cannot see what it holds.",
-            row.type_name
+            "{when}cycles that nothing outside refers to, and that no collection frees: {} has {}, so the collector \
+             cannot see what it holds.",
+            row.type_name,
+            if row.partial { "a tp_traverse that does not visit all" } else { "no tp_traverse" }
         ),
-        advice: format!(
-            "Give {} Py_TPFLAGS_HAVE_GC, tp_traverse and tp_clear in {module}; until then break the cycle when the \
-             work is done.",
-            row.type_name
-        ),
+        advice: match row.partial {
+            true => format!("Let tp_traverse of {} in {module} visit every reference that it holds.", row.type_name),
+            false => format!(
+                "Give {} Py_TPFLAGS_HAVE_GC, tp_traverse and tp_clear in {module}; until then break the cycle when \
+                 the work is done.",
+                row.type_name
+            ),
+        },
         type_id: row.type_id,
         example: Some(row.example),
         cycle: None,
