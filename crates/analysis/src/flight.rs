@@ -10,11 +10,14 @@
 
 mod pairing;
 mod stack;
+mod told;
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use undying_graph::{Change, NativeFrame, PythonFrame};
+
+pub use told::{ChangeTold, FrameTold, Recorded, SiteTold, native, told};
 
 use pairing::Pairing;
 use stack::Stack;

@@ -17,6 +17,9 @@ pub struct Change {
     /// there, several changes may be written at once, and the memory of a dead object is
     /// used for something else.
     pub after: u64,
+    /// Whether the function outside of the interpreter, within which this happened, returned
+    /// the object to the interpreter; `None` where that was not seen.
+    pub returned: Option<bool>,
     /// Native frames, innermost first, inlined functions in the order of their calls.
     pub native: Arc<[NativeFrame]>,
     /// Python frames of the thread, innermost first.

@@ -1,6 +1,7 @@
 //! What is noted at each write: old and new value and the two stacks.  Each stack is kept
 //! once, as numbers, and gets its names when the target runs again.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use nix::sys::ptrace;
@@ -25,6 +26,8 @@ pub(crate) struct Notes {
     writes: u64,
     rows: Vec<Row>,
     native: Table<Vec<Place>>,
+    /// By number of the native stack: where its function outside of the interpreter returns.
+    back: Vec<Option<Place>>,
     python: Table<Vec<PythonFrame>>,
 }
 
@@ -34,6 +37,7 @@ struct Row {
     thread: i32,
     before: u64,
     after: u64,
+    returned: Option<bool>,
     native: usize,
     python: usize,
 }
@@ -71,6 +75,7 @@ impl Notes {
             writes: 0,
             rows: Vec::new(),
             native: Table { numbers: FxHashMap::default() },
+            back: Vec::new(),
             python: Table { numbers: FxHashMap::default() },
             stacks,
         }
@@ -90,9 +95,11 @@ impl Notes {
         self.rows.len()
     }
 
-    /// A thread that stands wrote the words of these bits.
-    pub fn written(&mut self, thread: i32, words: u64) {
+    /// A thread that stands wrote the words of these bits.  Where the function outside of
+    /// the interpreter that did it will return to, and the changes that were noted.
+    pub fn written(&mut self, thread: i32, words: u64) -> Option<(Place, Range<usize>)> {
         let process = self.stacks.process().clone();
+        let first = self.rows.len();
         let mut stack = None;
         for object in (0..self.addresses.len()).filter(|i| words >> i & 1 == 1) {
             self.writes += 1;
@@ -102,16 +109,32 @@ impl Notes {
                 continue;
             }
             let (native, python) = *stack.get_or_insert_with(|| self.stack(&process, thread));
-            self.rows.push(Row { object, thread, before, after, native, python });
+            self.rows.push(Row { object, thread, before, after, returned: None, native, python });
+        }
+        let (native, _) = stack?;
+        Some(((*self.back.get(native)?)?, first..self.rows.len()))
+    }
+
+    /// The function within which these changes happened returned this.
+    pub fn returned(&mut self, changes: &[usize], value: u64) {
+        for &change in changes {
+            if let Some(row) = self.rows.get_mut(change) {
+                row.returned = self.addresses.get(row.object).map(|&a| a == value);
+            }
         }
     }
 
     /// The numbers of the two stacks of a thread that stands.
     fn stack(&mut self, process: &Process, thread: i32) -> (usize, usize) {
         let registers = ptrace::getregs(Pid::from_raw(thread)).ok();
-        let native = registers.map(|r| self.unwinder.frames(process, &r, self.frames));
-        let python = registers.map(|r| self.stacks.frames(r.fs_base, self.frames));
-        (self.native.number(native.unwrap_or_default()), self.python.number(python.unwrap_or_default()))
+        let native = registers.map(|r| self.unwinder.frames(process, &r, self.frames)).unwrap_or_default();
+        let python = registers.map(|r| self.stacks.frames(r.fs_base, self.frames)).unwrap_or_default();
+        let back = self.unwinder.way_back(&native, &self.stacks.runtime().file);
+        let native = self.native.number(native);
+        if native == self.back.len() {
+            self.back.push(back);
+        }
+        (native, self.python.number(python))
     }
 
     /// With names, at most so many changes; the target runs.
@@ -130,6 +153,7 @@ impl Notes {
             thread: row.thread,
             before: row.before,
             after: row.after,
+            returned: row.returned,
             native: native[row.native].clone(),
             python: python[row.python].clone(),
         };

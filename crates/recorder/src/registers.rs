@@ -25,13 +25,30 @@ fn write(tid: i32, register: usize, value: u64) -> Result<(), Errno> {
 
 /// Watch these words, of 8 bytes each and aligned so, from now on.
 pub(crate) fn arm(tid: i32, addresses: &[u64]) -> Result<(), Errno> {
-    let mut control = 0;
     for (i, &address) in addresses.iter().take(MOST).enumerate() {
         write(tid, i, address)?;
-        control |= ENABLED << (i * 2) | WRITES_OF_8 << (i * 4);
     }
     write(tid, STATUS, 0)?;
-    write(tid, CONTROL, control)
+    write(tid, CONTROL, control(addresses.len()))
+}
+
+/// How the first so many registers watch.
+fn control(words: usize) -> u64 {
+    (0..words.min(MOST)).map(|i| ENABLED << (i * 2) | WRITES_OF_8 << (i * 4)).fold(0, |all, one| all | one)
+}
+
+/// Besides the first so many registers, which watch words, have the next one tell when the
+/// thread comes to an instruction, or to none any more.  Whether there is a register left.
+pub(crate) fn halt_at(tid: i32, words: usize, instruction: Option<u64>) -> bool {
+    if words >= MOST {
+        return false;
+    }
+    // of an instruction, all other bits are 0
+    let enabled = ENABLED << (words * 2);
+    let set = |at: u64| write(tid, words, at).and_then(|()| write(tid, CONTROL, control(words) | enabled));
+    // it is off while its place changes, or the kernel would look at both for one
+    let off = write(tid, CONTROL, control(words));
+    off.is_ok() && instruction.is_none_or(|at| set(at).is_ok())
 }
 
 /// Watch nothing.
@@ -43,8 +60,8 @@ pub(crate) fn disarm(tid: i32) -> Result<(), Errno> {
     write(tid, STATUS, 0)
 }
 
-/// Which words were written since this was cleared, a bit each.
-pub(crate) fn written(tid: i32) -> u64 {
+/// Which registers told of something since this was cleared, a bit each.
+pub(crate) fn told(tid: i32) -> u64 {
     ptrace::read_user(Pid::from_raw(tid), place(STATUS)).map_or(0, |s| s as u64 & 0xf)
 }
 

@@ -15,6 +15,7 @@ use undying_memory::{Process, mend_call};
 
 use crate::kernel::{self, News, On};
 use crate::note::Notes;
+use crate::unwind::Place;
 use crate::{End, Limits, RecordError, Recording, registers};
 
 /// New threads may be born while others are seized; each round finds fewer.
@@ -66,7 +67,15 @@ fn trace(
     ready: &Sender<()>,
     notes: &mut Notes,
 ) -> Result<End, RecordError> {
-    let mut tracer = Tracer { process, addresses, threads: BTreeMap::new(), notes, ending: false, gone: false };
+    let mut tracer = Tracer {
+        process,
+        addresses,
+        threads: BTreeMap::new(),
+        calls: BTreeMap::new(),
+        notes,
+        ending: false,
+        gone: false,
+    };
     tracer.seize_all()?;
     tracer.arm_all()?;
     tracer.notes.begin();
@@ -78,10 +87,22 @@ fn trace(
     Ok(if tracer.gone { End::Gone } else { end })
 }
 
+/// A function outside of the interpreter that runs: where it will return to, and the
+/// changes that happened within.
+struct Call {
+    back: Place,
+    changes: Vec<usize>,
+}
+
+/// Calls within one another that are waited for.
+const DEEPEST: usize = 256;
+
 struct Tracer<'a> {
     process: &'a Process,
     addresses: &'a [u64],
     threads: BTreeMap<i32, State>,
+    /// The calls of each thread, the innermost last.
+    calls: BTreeMap<i32, Vec<Call>>,
     notes: &'a mut Notes,
     /// Whoever stops is let go.
     ending: bool,
@@ -180,6 +201,7 @@ impl Tracer<'_> {
             News::Ended { tid } => {
                 kernel::take(tid);
                 self.threads.remove(&tid);
+                self.calls.remove(&tid);
             }
             News::Stopped { tid, event, signal } => {
                 if self.is_ours(tid) {
@@ -204,13 +226,13 @@ impl Tracer<'_> {
     fn stopped(&mut self, tid: i32, event: i32, signal: i32) -> Result<(), RecordError> {
         match event {
             0 => {
-                let written = if signal == libc::SIGTRAP { registers::written(tid) } else { 0 };
-                if written == 0 {
+                let told = if signal == libc::SIGTRAP { registers::told(tid) } else { 0 };
+                if told == 0 {
                     return self.on(tid, On::Run(signal));
                 }
                 // taken, so that the kernel forgets the signal even if we die now
                 kernel::take(tid);
-                self.notes.written(tid, written);
+                self.told(tid, told);
                 registers::clear(tid);
                 self.on(tid, On::Run(self.theirs(tid)))
             }
@@ -220,6 +242,41 @@ impl Tracer<'_> {
                 self.on(tid, if grouped { On::Listen } else { On::Run(0) })
             }
             _ => self.on(tid, On::Run(0)),
+        }
+    }
+
+    /// Words were written, or a call came back.
+    fn told(&mut self, tid: i32, told: u64) {
+        let words = self.addresses.len();
+        if told >> words != 0 {
+            self.came_back(tid);
+        }
+        let written = told & ((1 << words) - 1);
+        let noted = if written != 0 { self.notes.written(tid, written) } else { None };
+        if let Some((back, changes)) = noted {
+            let calls = self.calls.entry(tid).or_default();
+            if calls.last().is_none_or(|c| c.back != back) && calls.len() < DEEPEST {
+                calls.push(Call { back, changes: Vec::new() });
+            }
+            if let Some(call) = calls.last_mut().filter(|c| c.back == back) {
+                call.changes.extend(changes);
+            }
+        }
+        if !self.ending {
+            let next = self.calls.get(&tid).and_then(|c| c.last()).map(|c| c.back.pc);
+            registers::halt_at(tid, words, next);
+        }
+    }
+
+    /// A thread is at an instruction that it was to come back to: what it returned is in
+    /// rax.  The same instruction may be met further in, by a call within the call.
+    fn came_back(&mut self, tid: i32) {
+        let (Ok(at), Some(calls)) = (ptrace::getregs(Pid::from_raw(tid)), self.calls.get_mut(&tid)) else { return };
+        // one that was left in another way lies beyond the end of the stack
+        while let Some(call) = calls.pop_if(|c| c.back.stack <= at.rsp) {
+            if call.back == (Place { pc: at.rip, stack: at.rsp }) {
+                self.notes.returned(&call.changes, at.rax);
+            }
         }
     }
 
@@ -251,7 +308,7 @@ impl Tracer<'_> {
     /// Take the registers back and let go.  A write whose signal is still to come would end
     /// the thread once nobody traces it: that is met first.
     fn free(&mut self, tid: i32, how: On) {
-        let waiting = registers::written(tid) != 0;
+        let waiting = registers::told(tid) != 0;
         if !waiting {
             let _ = registers::disarm(tid);
         }

@@ -50,6 +50,18 @@ impl Unwinder {
         self.modules.into_iter().map(|m| m.0).collect()
     }
 
+    /// Where the innermost function outside of a file returns to that file: the instruction,
+    /// and the stack pointer then.
+    pub fn way_back(&self, frames: &[Place], file: &str) -> Option<Place> {
+        let within = |p: &Place| {
+            let probe = p.pc.wrapping_sub(1);
+            self.modules.iter().rev().find(|(m, _)| (m.start..m.end).contains(&probe)).map(|(m, _)| m.path == file)
+        };
+        let first = frames.iter().position(|p| within(p) == Some(false))?;
+        let beyond = first + frames[first..].iter().position(|p| within(p) == Some(true))?;
+        Some(Place { pc: frames[beyond].pc, stack: frames.get(beyond.checked_sub(1)?)?.stack })
+    }
+
     /// Add what was mapped since.
     fn reload(&mut self, process: &Process) {
         let Ok(mappings) = process.mappings() else { return };

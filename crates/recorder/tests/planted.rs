@@ -64,6 +64,7 @@ fn the_line_that_lost_a_reference_is_named() {
         judge(&name, &mut driver, "getter_twice", Mistake::Kept, "getter_twice", CALLS);
         judge(&name, &mut driver, "label", Mistake::Kept, "label", CALLS);
         judge(&name, &mut driver, "mixed", Mistake::Kept, "getter_twice", CALLS);
+        judge(&name, &mut driver, "among_getters", Mistake::Kept, "taken_only", CALLS);
         judge(&name, &mut driver, "has", Mistake::Released, "has", CALLS);
         judge(&name, &mut driver, "released_twice", Mistake::Released, "released_twice", CALLS);
     }

@@ -11,6 +11,8 @@ use undying_graph::{Change, PythonFrame};
 use super::stack::Stack;
 use super::{Entry, Hand, Life, Mistake, Part, Site, Verdict};
 
+/// Changes of one call that are looked at together.
+const MOST_IN_A_CALL: usize = 64;
 /// Sites that are told.
 const MOST_SITES: usize = 8;
 
@@ -35,6 +37,8 @@ struct Unit {
     release: bool,
     /// One call of native code by the interpreter; 0 where there is none.
     call: usize,
+    /// Whether that call returned the object, where that is known.
+    came_back: Option<bool>,
     /// The instruction in that call.
     address: u64,
     library: Arc<str>,
@@ -49,13 +53,19 @@ pub(super) struct Pairing<'a> {
     units: Vec<Unit>,
     /// Calls that returned a reference.
     returned: FxHashSet<usize>,
+    /// The units of each call.
+    by_call: FxHashMap<usize, Vec<usize>>,
 }
 
 impl<'a> Pairing<'a> {
     /// All that can be paired is.
     pub fn new(changes: &'a [Change], life: &'a Life, stacks: &'a FxHashMap<usize, Arc<Stack>>) -> Pairing<'a> {
-        let mut pairing = Pairing { changes, stacks, life, units: Vec::new(), returned: FxHashSet::default() };
+        let (units, returned, by_call) = Default::default();
+        let mut pairing = Pairing { changes, stacks, life, units, returned, by_call };
         pairing.units = pairing.units();
+        for (i, unit) in pairing.units.iter().enumerate().filter(|u| u.1.call != 0) {
+            pairing.by_call.entry(unit.call).or_default().push(i);
+        }
         pairing.pair_all();
         pairing
     }
@@ -72,7 +82,8 @@ impl<'a> Pairing<'a> {
                 Part::Other => 0,
             };
             for _ in 0..count {
-                units.push(unit(change, part, stack, call));
+                let came_back = self.changes[change].returned;
+                units.push(Unit { came_back, ..unit(change, part, stack, call) });
             }
         }
         units
@@ -127,13 +138,12 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// A call returns one reference at most: the last one it took.  The interpreter gives
-    /// that up.
+    /// A call returns one reference at most: the last one it took, unless it is known to
+    /// have returned something else.  The interpreter gives that up.
     fn pair_returned(&mut self) {
         let mut last: FxHashMap<usize, usize> = FxHashMap::default();
-        for (i, unit) in
-            self.units.iter().enumerate().filter(|(_, u)| u.taken && u.partner.is_none() && owned(u, Owner::Native))
-        {
+        let may = |u: &Unit| u.taken && u.partner.is_none() && owned(u, Owner::Native) && u.came_back != Some(false);
+        for (i, unit) in self.units.iter().enumerate().filter(|(_, u)| may(u)) {
             last.insert(unit.call, i);
         }
         let returned: FxHashSet<usize> = last.into_values().collect();
@@ -196,7 +206,8 @@ impl<'a> Pairing<'a> {
         let mut known: FxHashMap<(u64, u64, bool), usize> = FxHashMap::default();
         for unit in left.iter().filter(|u| u.hand != Hand::Interpreter && u.owner != Owner::Interpreter) {
             let Some(site) = self.site(unit) else { continue };
-            let more = self.returned.contains(&unit.call);
+            // it took more than it returned, or what it returned is known to be another thing
+            let more = self.returned.contains(&unit.call) || unit.came_back == Some(false);
             let key = (site.frame.address, unit.address, unit.birth);
             let at = *known.entry(key).or_insert(sites.len());
             match sites.get_mut(at) {
@@ -231,8 +242,8 @@ impl<'a> Pairing<'a> {
         if !unit.birth && unit.hand != Hand::ForNative {
             return None;
         }
-        let others =
-            self.units.iter().filter(|u| u.call == unit.call && u.change != unit.change && u.hand != Hand::Interpreter);
+        let near = self.by_call.get(&unit.call)?.iter().take(MOST_IN_A_CALL).map(|&i| &self.units[i]);
+        let others = near.filter(|u| u.change != unit.change);
         let outer = others.filter_map(|u| {
             let other = self.stacks.get(&u.change)?;
             let own = other.chain.get(other.own(true)?)?;
@@ -293,6 +304,7 @@ fn unit(change: usize, part: Part, stack: &Stack, call: usize) -> Unit {
         owner,
         release: stack.release,
         call,
+        came_back: None,
         address: stack.address(),
         library: stack.entry().map_or_else(|| "".into(), |e| e.library.clone()),
         partner: None,

@@ -58,6 +58,7 @@ def use_kept():
     second = [first, planted.get()]
     assert second[0] is second[1] is mine
     planted.keep(None)
+    planted.keep(mine)
 
 
 def mixed():
@@ -66,7 +67,15 @@ def mixed():
     first = planted.get()
     second = planted.getter_twice()
     assert first is second
-    planted.drop()
+    planted.keep(mine)
+
+
+def among_getters():
+    """What a getter returned is held while another function takes a reference."""
+    first = planted.get()
+    planted.taken_only(mine)
+    second = planted.get()
+    assert first is second is mine
 
 
 CASES = {
@@ -78,6 +87,7 @@ CASES = {
     "set_string": (lambda: planted.set_string(into), BORN),
     "build_kept": (lambda: planted.build_kept()[0], BORN),
     "released_twice": (lambda: planted.released_twice(parameter), parameter),
+    "among_getters": (among_getters, mine),
     "stolen": (lambda: len(planted.stolen(parameter)), parameter),
     "label": (lambda: holder.label(), mine),
     "use_list": (use_list, BORN),
@@ -91,6 +101,7 @@ CASES = {
 def main():
     if holder is not None:
         holder.make(mine)
+    planted.keep(mine)
     for case in sorted(CASES):
         if case != "label" or holder is not None:
             CASES[case][0]()

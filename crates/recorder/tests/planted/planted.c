@@ -95,6 +95,13 @@ released_twice(PyObject *self, PyObject *arg)
 }
 
 static PyObject *
+taken_only(PyObject *self, PyObject *arg)
+{
+    Py_INCREF(arg);                     /* guilty taken_only */
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 stolen(PyObject *self, PyObject *arg)
 {
     PyObject *tuple = PyTuple_New(1);
@@ -163,6 +170,7 @@ static PyMethodDef methods[] = {
     {"set_string", set_string, METH_O, NULL},
     {"build_kept", build_kept, METH_NOARGS, NULL},
     {"released_twice", released_twice, METH_O, NULL},
+    {"taken_only", taken_only, METH_O, NULL},
     {"stolen", stolen, METH_O, NULL},
     {"keep", keep, METH_O, NULL},
     {"drop", drop, METH_NOARGS, NULL},
