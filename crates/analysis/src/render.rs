@@ -4,6 +4,7 @@
 
 mod cycles;
 mod diff;
+mod flight;
 mod heap;
 mod hunt;
 mod letters;
@@ -23,6 +24,7 @@ use crate::{Answer, Query};
 
 pub use diff::render_diff;
 pub use heap::HeapTold;
+pub use flight::render_flight;
 pub use hunt::render_hunt;
 pub use told::{Told, told};
 pub use wrappers::render_wrappers;

@@ -282,6 +282,10 @@ pub struct Hunt {
     /// So long may the calls take, all together
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = positive)]
     pub time: f64,
+    /// Watch one object of what leaks through the processor's debug registers while it is
+    /// called once more, and name the line of C that lost the reference
+    #[arg(long)]
+    pub record: bool,
     /// Calls may raise exceptions: what is left behind on the way out is hunted
     #[arg(long)]
     pub expect_errors: bool,

@@ -4,6 +4,7 @@
 
 mod child;
 mod pace;
+mod record;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -11,7 +12,8 @@ use std::os::unix::process::ExitStatusExt;
 
 use serde::Serialize;
 use undying_analysis::hunt::{Course, HuntAnswer, Round, Verdict, change};
-use undying_analysis::render::{Limits, render_hunt};
+use undying_analysis::flight::Recorded;
+use undying_analysis::render::{Limits, render_flight, render_hunt};
 use undying_analysis::suspects::Suspect;
 use undying_analysis::{History, Intermediates, diff, survival};
 use undying_graph::{Progress, Snapshot};
@@ -41,6 +43,10 @@ struct Envelope<'a> {
     python: &'a str,
     #[serde(flatten)]
     answer: &'a HuntAnswer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a Recorded>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_error: Option<&'a str>,
     #[serde(flatten)]
     sifted: &'a Sifted,
 }
@@ -57,6 +63,10 @@ pub fn hunt(args: &Hunt, common: &Common, out: &mut dyn Write) -> Result<bool, F
     let pace = Pace { fixed: args.calls, time: args.time, ..Pace::default() };
     let mut hunt = Hunting { driven, wanted, pace, bars: &bars, course: Course::default(), last: None };
     let (mut answer, heap) = hunt.run()?;
+    let recorded = match args.record && answer.verdict != Verdict::Clean {
+        true => Some(hunt.record(&answer)?),
+        false => None,
+    };
     let sifted = args.judging.sift(&mut answer.suspects)?;
     bars.clear();
     let python = &heap.facts.python;
@@ -66,11 +76,27 @@ pub fn hunt(args: &Hunt, common: &Common, out: &mut dyn Write) -> Result<bool, F
             for note in sifted.notes() {
                 report.text(undying_report::Tone::Quiet, format!("{note}."));
             }
+            match &recorded {
+                Some(Ok(recorded)) => render_flight(recorded, &mut report),
+                Some(Err(sentence)) => {
+                    report.text(undying_report::Tone::Warning, format!("{sentence}."));
+                }
+                None if args.record => {
+                    report.text(undying_report::Tone::Quiet, "Nothing to record: nothing stays.");
+                }
+                None => {}
+            }
             undying_report::write(&report, &output::style(&io::stdout(), common, None), out)
         }
         Format::Json => {
             let (schema, command, callable) = (SCHEMA, "hunt", callable.as_str());
-            let envelope = Envelope { schema, command, callable, python, answer: &answer, sifted: &sifted };
+            let (record, record_error) = match &recorded {
+                Some(Ok(recorded)) => (Some(recorded), None),
+                Some(Err(sentence)) => (None, Some(sentence.as_str())),
+                None => (None, None),
+            };
+            let (answer, sifted) = (&answer, &sifted);
+            let envelope = Envelope { schema, command, callable, python, answer, record, record_error, sifted };
             serde_json::to_writer_pretty(&mut *out, &envelope)
                 .map_err(io::Error::from)
                 .and_then(|()| out.write_all(b"\n"))

@@ -138,7 +138,6 @@ impl Driven {
         counts(&self.answer(false, 'C')?)
     }
 
-    #[allow(dead_code)] // until there is a recorder
     /// Has so many calls made in a copy of the process, which waits then to be looked at.
     /// `None` where there can be no copy.
     pub fn rehearse(&mut self, number: u64) -> Result<Option<Counts>, Trouble> {
@@ -153,12 +152,21 @@ impl Driven {
         }
     }
 
-    #[allow(dead_code)]
     /// Ends the copy and waits until it is gone.
     pub fn dismiss(&mut self, copy: i32) -> Result<(), Trouble> {
         self.spare.stream.write_all(b"Q")?;
         self.say(&format!("W{copy}"))?;
         self.answer(false, 'W').map(drop)
+    }
+
+    /// Ways to ask it and to see that it answered, while somebody else stops and resumes it.
+    pub fn asking(&self) -> Result<(UnixStream, UnixStream), Trouble> {
+        Ok((self.main.stream.try_clone()?, self.main.stream.try_clone()?))
+    }
+
+    /// The answer to what was asked so ([`ask`]).
+    pub fn answered(&mut self) -> Result<Counts, Trouble> {
+        counts(&self.answer(false, 'C')?)
     }
 
     /// From now on where objects are born is recorded, so many frames deep.
@@ -244,6 +252,17 @@ impl Driven {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Tells it to make so many calls.
+pub fn ask(mut speaker: &UnixStream, calls: u64) -> io::Result<()> {
+    speaker.write_all(format!("C{calls}").as_bytes())
+}
+
+/// Whether it has said something, or ended.
+pub fn has_spoken(listener: &UnixStream) -> bool {
+    let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|n| n > 0)
 }
 
 impl Drop for Driven {

@@ -145,7 +145,7 @@ def _serve(channel, spare, call, args, kwargs, expected, native, fork):
     failed = 0
     while True:
         word = read(channel.fd, 32)
-        if not word:
+        if not word or word == b"Q":
             break
         letter, number = word[:1], int(word[1:] or 0)
         if letter == b"C":
