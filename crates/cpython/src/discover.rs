@@ -152,9 +152,8 @@ impl<'d, 'a> Discovery<'d, 'a> {
             }
             match sweep::candidates(cx, block).find(|&a| self.looks_like_object(a) && self.fits(a, block)) {
                 Some(address) => self.seed(address),
-                None if sweep::is_dead(cx, block) => Ok(()),
                 None => {
-                    raw.push(block);
+                    raw.push(sweep::dead(cx, block).unwrap_or(block));
                     Ok(())
                 }
             }

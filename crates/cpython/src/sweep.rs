@@ -13,6 +13,8 @@ use crate::visit::Context;
 
 /// Bytes that may lie before an object in its block (`object::before`).
 const BEFORE: [u64; 3] = [0, 16, 32];
+/// Of an object: its count and its class.
+const HEADER: u64 = 16;
 /// An array of pointers has its length before them, a split dictionary's values up to 32
 /// bytes (`_Py_SIZE_ROUND_UP(usable + 2, 8)`, 3.11 and 3.12): what owns them points inside.
 const WORDS: u64 = 5;
@@ -50,16 +52,18 @@ pub fn fits(cx: &Context, class: &Class, body: Body, block: Block) -> bool {
     need <= room && (inline || room - need <= slack)
 }
 
-/// Whether a block holds what is left of an object that nobody refers to any more, kept for
-/// the next of its class: code's own frame and the list of frames (`Objects/frameobject.c`,
-/// up to 3.10), lists of containers.  What is in it counts nowhere.
-pub fn is_dead(cx: &Context, block: Block) -> bool {
-    candidates(cx, block).any(|address| {
-        let body = cx.space.body_or_empty(address);
+/// What is left of an object that nobody refers to any more, kept in a block for the next of
+/// its class: code's own frame and the list of frames (`Objects/frameobject.c`, up to 3.10),
+/// lists of containers.  Only the header counts: some keep the reference to their class
+/// (`Modules/_asynciomodule.c`, 3.12).
+pub fn dead(cx: &Context, block: Block) -> Option<Block> {
+    let is_dead = |address: &u64| {
+        let body = cx.space.body_or_empty(*address);
         let class = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).and_then(|n| cx.classes.get(n));
         // a dead frame's code may be gone, so how long it is cannot be told
         body.word(0) == 0 && class.is_some_and(|c| c.size == SizeRule::Frame || fits(cx, c, body, block))
-    })
+    };
+    candidates(cx, block).find(is_dead).map(|start| Block { start, length: HEADER })
 }
 
 /// Bytes of an object in the block where its header is.
