@@ -13,7 +13,7 @@ import planted
 LOST = 70
 LOST_BYTES = 5
 CYCLES = 9
-OVER = 10           # each a new object, held by planted.held
+OVER = 25           # each a new object, held by planted.held
 OVER_AGAIN = 40     # more references on one object that was there before: planted.held[0]
 UNDER = 1           # a new object
 UNDER_AGAIN = 30    # references fewer on one object held by many lists: `common`
@@ -46,7 +46,7 @@ def main():
         planted.make_cycles = lambda count: None
     gc.collect()
     gc.disable()
-    planted.count_too_often(1)
+    planted.count_too_often(3)      # of the last of them a register or a stack may tell
     print("READY", flush=True)
     for _ in sys.stdin:
         step()
