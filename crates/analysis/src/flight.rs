@@ -170,12 +170,15 @@ fn lives(changes: &[Change], object: usize) -> Vec<Life> {
 }
 
 /// A count of 1 that was none before is a birth: so objects begin in every version
-/// (`_Py_NewReference`), also those from a free list.
+/// (`_Py_NewReference`), also those from a free list.  What was there before may look like
+/// a count; a decrement leaves 1 behind only where 2 were.
 fn part(change: &Change) -> Part {
     let plausible = |count: u64| count > 0 && count < 1 << 31;
     match (change.before, change.after) {
         (1, 0) => Part::Death,
-        (before, 1) if !plausible(before) => Part::Birth,
+        (2, 1) if is_making(change) => Part::Birth,
+        (2, 1) => Part::GivenUp,
+        (_, 1) => Part::Birth,
         (before, after) if plausible(before) && plausible(after) => match change.delta() {
             1..=MOST_AT_ONCE => Part::Taken,
             delta if (-MOST_AT_ONCE..0).contains(&delta) => Part::GivenUp,
@@ -183,4 +186,10 @@ fn part(change: &Change) -> Part {
         },
         _ => Part::Other,
     }
+}
+
+/// Whether the function that wrote begins a count (3.8 to 3.13).
+fn is_making(change: &Change) -> bool {
+    let first = change.native.first().and_then(|f| f.function.as_deref());
+    matches!(first, Some("_Py_NewReference" | "_Py_NewReferenceNoTotal" | "new_reference"))
 }
