@@ -12,6 +12,7 @@ use crate::index::Index;
 use crate::object::{Count, flag};
 use crate::owners::Owners;
 use crate::visit::Context;
+use crate::text::State;
 use crate::{object, size};
 
 /// What lies below the stack pointer is still in use (System V ABI, x86-64: the red zone).
@@ -21,6 +22,8 @@ const LOCAL_BEFORE: u64 = 8 << 10;
 const LOCAL_BEHIND: u64 = 0x900;
 /// A block longer than this is data.
 const LONGEST_BLOCK: u64 = 1 << 28;
+/// `tp_doc` (`Include/cpython/object.h`; the same place in 3.8 to 3.13).
+const TYPE_DOC: u32 = 176;
 /// More are not told of one process.
 const MOST: usize = 4 << 20;
 
@@ -77,6 +80,18 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
         }
     }
 
+    /// The same of a string whose characters lie at `word`: numpy keeps those of the
+    /// documentation that it gives its functions, and a reference to the string with them.
+    fn wanting_text(&self, word: u64) -> Option<u32> {
+        let (layout, space) = (self.cx.layout, self.cx.space);
+        let address = word.checked_sub(u64::from(layout.ascii.size))?;
+        let id = self.wanting(address)?;
+        let body = space.body(address)?;
+        let class = self.cx.classes.at(space, layout, body.word(object::TYPE)).and_then(|n| self.cx.classes.get(n))?;
+        let state = State::decode(body.half(layout.ascii.state));
+        (class.flags >> 28 & 1 == 1 && state.compact && state.ascii).then_some(id)
+    }
+
     fn take(&mut self, id: u32, kind: RootKind, label: LabelId) {
         if self.found.len() < MOST {
             self.count(id);
@@ -88,8 +103,13 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
     fn stretch(&mut self, start: u64, end: u64, kind: RootKind, name: &dyn Fn() -> String) {
         let mut label = LabelId::NONE;
         let words = end.saturating_sub(start) / 8;
+        let mut before = 0;
         for word in self.cx.space.body_or_empty(start).words(0, words) {
-            if let Some(id) = self.wanting(word) {
+            // a key of a table by address, behind its hash (`_Py_HashPointerRaw`,
+            // Python/hashtable.c: tracemalloc's): it names a block and holds nothing
+            let is_key = before == word.rotate_right(4);
+            before = word;
+            if let Some(id) = self.wanting(word).filter(|_| !is_key) {
                 if label == LabelId::NONE {
                     label = self.sink.label(&name());
                 }
@@ -116,16 +136,31 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
             let mut at = start.next_multiple_of(8);
             while at + 8 <= end {
                 if self.index.id(cx.space.image, at).is_some() {
+                    self.documentation(at);
                     at += self.static_object(at).next_multiple_of(8).max(16);
                     continue;
                 }
                 let word = cx.space.image.word_at(at).unwrap_or(0);
-                if let Some(id) = self.wanting(word) {
+                if let Some(id) = self.wanting(word).or_else(|| self.wanting_text(word)) {
                     let label = cx.statics.variable(at).map_or(LabelId::NONE, |l| self.sink.label(&l));
                     self.take(id, RootKind::Static, label);
                 }
                 at += 8;
             }
+        }
+    }
+
+    /// The text of a static type's `tp_doc`, which may be a string's.
+    fn documentation(&mut self, address: u64) {
+        let cx = self.cx;
+        let body = cx.space.body_or_empty(address);
+        let class = cx.classes.at(cx.space, cx.layout, body.word(object::TYPE)).and_then(|n| cx.classes.get(n));
+        if !class.is_some_and(|c| c.has(flag::TYPE_SUBCLASS)) {
+            return;
+        }
+        if let Some(id) = self.wanting_text(body.word(TYPE_DOC)) {
+            let label = cx.statics.variable(address).map_or(LabelId::NONE, |l| self.sink.label(&l));
+            self.take(id, RootKind::Static, label);
         }
     }
 
