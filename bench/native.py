@@ -63,7 +63,7 @@ def sites(told):
         return [site for item in told for site in sites(item)]
     if not isinstance(told, dict):
         return []
-    mine = [[s["frame"], *s.get("chain", [])] for s in told.get("sites") or []]
+    mine = [[s, *s.get("frames", [])] for s in told.get("sites") or []]
     return mine + [site for key, value in told.items() if key != "sites" for site in sites(value)]
 
 
