@@ -147,6 +147,9 @@ pub fn diff(
     })
 }
 
+/// What came of references, each with how much came in each interval.
+type Courses = Vec<(Lost, Vec<i64>)>;
+
 /// What came of lost and stolen references in this interval, each with its whole course;
 /// and the cycles that no collector frees.
 fn lost(
@@ -157,7 +160,7 @@ fn lost(
     dead: &Garbage,
     history: &mut History,
     progress: &dyn Progress,
-) -> Result<(Vec<Uncollectable>, Vec<(Lost, Vec<i64>)>), Cancelled> {
+) -> Result<(Vec<Uncollectable>, Courses), Cancelled> {
     let earlier_counts = crate::refcounts(before, progress)?;
     let earlier_dead = crate::garbage(before, &earlier_counts, progress)?;
     let stuck = uncollectable(after, counts, dead, progress)?;

@@ -4,9 +4,7 @@
 
 use rustc_hash::FxHashMap;
 use serde::Serialize;
-use undying_graph::{
-    Cancelled, Certainty, Detail, Flags, Graph, NodeId, Progress, RootKind, Snapshot, WrapperSystem,
-};
+use undying_graph::{Cancelled, Certainty, Detail, Flags, Graph, NodeId, Progress, RootKind, Snapshot, WrapperSystem};
 
 use crate::NodeSet;
 

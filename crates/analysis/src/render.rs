@@ -23,8 +23,8 @@ use undying_report::{Block, Column, Fact, Report, Table, Tone, bytes, count, sec
 use crate::{Answer, Query};
 
 pub use diff::render_diff;
-pub use heap::HeapTold;
 pub use flight::render_flight;
+pub use heap::HeapTold;
 pub use hunt::render_hunt;
 pub use told::{Told, told};
 pub use wrappers::render_wrappers;

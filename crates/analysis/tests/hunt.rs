@@ -28,7 +28,7 @@ fn leaks_are_leaks_from_twenty_calls_a_round_on() {
         |n| 3 * n as i64 + 500,
         |n| n as i64 / 10,
         |n| (n as i64 * 7) / 20,
-        |n| (n + (n * 2_654_435_761 >> 16) % 3) as i64,
+        |n| (n + ((n * 2_654_435_761) >> 16) % 3) as i64,
     ];
     for (i, leak) in leaks.into_iter().enumerate() {
         for calls in [20, 33, 100, 1_000, 2_000] {

@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 
 use serde::Serialize;
-use undying_analysis::hunt::{Course, HuntAnswer, Round, Verdict, change};
 use undying_analysis::flight::Recorded;
+use undying_analysis::hunt::{Course, HuntAnswer, Round, Verdict, change};
 use undying_analysis::render::{Limits, render_flight, render_hunt};
 use undying_analysis::suspects::Suspect;
 use undying_analysis::{History, Intermediates, diff, survival};

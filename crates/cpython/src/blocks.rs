@@ -130,13 +130,12 @@ impl<'b, 'a> Blocks<'b, 'a> {
     }
 
     fn chunks(&self, heap: Heap, visit: &mut dyn FnMut(Block) -> Result<(), Cancelled>) -> Result<(), Cancelled> {
-        let mut chunks = Chunks { space: self.space, at: heap.start, end: heap.end };
+        let chunks = Chunks { space: self.space, at: heap.start, end: heap.end };
         let mut before: Option<Block> = None;
-        while let Some((at, word)) = chunks.next() {
+        for (at, word) in chunks {
             // whether a chunk is in use stands in the one behind it
-            match before.filter(|b| word & IN_USE != 0 && !self.returned.contains(&b.start)) {
-                Some(block) => visit(block)?,
-                None => {}
+            if let Some(block) = before.filter(|b| word & IN_USE != 0 && !self.returned.contains(&b.start)) {
+                visit(block)?;
             }
             let size = word & SIZE_BITS;
             before = Some(Block { start: at + CHUNK_HEADER, length: size - 8 });
@@ -165,7 +164,7 @@ impl Iterator for Chunks<'_, '_> {
         let at = self.at;
         let word = self.space.body(at).filter(|_| at < self.end)?.word(8);
         let size = word & SIZE_BITS;
-        self.at = at.checked_add(size).filter(|_| size >= 32 && size % 16 == 0).filter(|&to| to <= self.end)?;
+        self.at = at.checked_add(size).filter(|_| size >= 32 && size.is_multiple_of(16)).filter(|&to| to <= self.end)?;
         Some((at, word))
     }
 }
@@ -180,8 +179,8 @@ fn lands(space: &Space, start: u64, end: u64) -> bool {
 /// The heaps that a mapping holds: the process's own, or those of threads.
 fn heaps_in(space: &Space, mapping: &Mapping) -> Vec<Heap> {
     if mapping.path == "[heap]" {
-        let starts = (0..64).map(|i| mapping.start + i * 8);
-        let first = starts.filter(|s| s % 16 == 0 && lands(space, *s, mapping.end)).next();
+        let mut starts = (0..64).map(|i| mapping.start + i * 8);
+        let first = starts.find(|s| s % 16 == 0 && lands(space, *s, mapping.end));
         return first.map(|start| Heap { start, end: mapping.end }).into_iter().collect();
     }
     let bases = (mapping.start.next_multiple_of(THREAD_HEAP)..mapping.end).step_by(THREAD_HEAP as usize);

@@ -11,8 +11,8 @@ use crate::allocator::Block;
 use crate::index::Index;
 use crate::object::{Count, flag};
 use crate::owners::Owners;
-use crate::visit::Context;
 use crate::text::State;
+use crate::visit::Context;
 use crate::{object, size};
 
 /// What lies below the stack pointer is still in use (System V ABI, x86-64: the red zone).

@@ -92,7 +92,7 @@ impl<'a> Pairing<'a> {
     fn pair_all(&mut self) {
         use Owner::{Container, Interpreter, Native};
         // inside one call of the interpreter by native code: its temporaries
-        self.pair(|u| within(u), |u| within(u));
+        self.pair(within, within);
         // what a call of native code takes, it gives up
         self.pair(|u| owned(u, Native).then_some(u.call), |u| by_native(u).then_some(u.call));
         // what native code put into a container goes when that goes

@@ -43,6 +43,8 @@ struct Group<'g> {
     alike: u64,
     /// As SWIG writes it.
     native: &'g str,
+    /// No class of the module stands for the type: what Python has is SWIG's own object.
+    bare: bool,
     /// Their native blocks, in bytes.
     bytes: u64,
 }
@@ -83,6 +85,7 @@ pub fn find(
                 came: known.as_ref().map(|k| new(k) as u64),
                 alike: snapshot.wrappers.iter().filter(same).count() as u64,
                 native: snapshot.text(native_type),
+                bare: name.rsplit('.').next() == Some("SwigPyObject"),
                 bytes: blocks.values().fold(0, |sum, &b| sum.saturating_add(b)),
                 rows,
             };
@@ -152,10 +155,12 @@ fn not_owned_at_most(group: &Group) -> Confidence {
 
 /// `100 proxies of Mesh *, 80 of them new,`
 fn how_many(group: &Group) -> String {
+    let (one, many) = if group.bare { ("Swig Object", "Swig Objects") } else { ("proxy", "proxies") };
     match (group.rows.len(), group.came) {
-        (1, _) => format!("1 proxy of {}", group.native),
-        (n, Some(came)) => format!("{n} proxies of {}, {came} of them new,", group.native),
-        (n, None) => format!("{n} proxies of {}", group.native),
+        (1, _) => format!("1 {one} of type {}", group.native),
+        (n, Some(came)) if came == n as u64 => format!("{n} {many} of type {}, all of them new,", group.native),
+        (n, Some(came)) => format!("{n} {many} of type {}, {came} of them new,", group.native),
+        (n, None) => format!("{n} {many} of type {}", group.native),
     }
 }
 
@@ -200,10 +205,10 @@ fn no_destructor(group: &Group) -> (String, String) {
     let class = class.strip_prefix("struct ").unwrap_or(class);
     let short = class.rsplit("::").next().unwrap_or(class);
     let advice = format!(
-        "Let SWIG see how a {class} is freed: declare the class with its destructor in the interface file \
-         (class {short} {{ public: ~{short}(); }}; or %include its header), or %import the interface of the module that \
-         wraps it and import that module; take away a %nodefaultdtor that names it; to a C structure that a function \
-         frees give one: %extend {short} {{ ~{short}() {{ free_it($self); }} }}."
+        "Let SWIG see how {class} is freed: declare the class with its destructor in the interface file \
+         (%nodefaultctor {short}; class {short} {{ public: ~{short}(); }}; or %include its header), or %import the interface of the module that \
+         wraps it and import that module. Remove a %nodefaultdtor that names it. If it is a C structure that a \
+         function frees: %extend {short} {{ ~{short}() {{ free_it($self); }} }}."
     );
     (why, advice)
 }

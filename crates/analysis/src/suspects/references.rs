@@ -182,7 +182,16 @@ fn confidence(snapshot: &Snapshot, lost: &Lost, history: &[i64]) -> Option<Confi
         _ => total >= STEADILY,
     };
     let of_library = snapshot.graph.flags(lost.example).has(Flags::STATIC);
+    // each object of SWIG's, 4.3 to 4.5, leaves a reference to its class, which lives on anyway
+    if lost.mistake == Mistake::Excess && lost.persistent && is_swigs(&lost.name) {
+        return Some(Confidence::Low);
+    }
     Some(if steady && enough && !of_library { Confidence::High } else { sure })
+}
+
+/// Whether a name is that of the class that SWIG itself makes for what proxies stand for.
+fn is_swigs(name: &str) -> bool {
+    name.rsplit('.').next() == Some("SwigPyObject")
 }
 
 fn suspect(snapshot: &Snapshot, counts: &Refcounts, forest: &Forest, blames: &Blames, f: &Finding) -> Suspect {

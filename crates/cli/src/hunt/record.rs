@@ -93,10 +93,11 @@ impl Hunting<'_> {
         let asking = self.driven.asking();
         let (speaker, listener) = self.told(asking)?;
         let go = || super::child::ask(&speaker, calls);
-        let recording = match record(pid, &prey.addresses, &Limits::default(), go, || super::child::has_spoken(&listener)) {
-            Ok(recording) => recording,
-            Err(e) => return Ok(Err(format!("nothing was recorded: {e}"))),
-        };
+        let recording =
+            match record(pid, &prey.addresses, &Limits::default(), go, || super::child::has_spoken(&listener)) {
+                Ok(recording) => recording,
+                Err(e) => return Ok(Err(format!("nothing was recorded: {e}"))),
+            };
         let answered = self.driven.answered();
         self.last = Some(self.told(answered)?);
         let judged = (0..prey.addresses.len()).map(|i| (i, verdict(&recording.changes, i)));

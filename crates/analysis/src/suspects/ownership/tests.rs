@@ -80,7 +80,7 @@ fn what_nobody_can_free_is_told_by_the_proxy_that_the_user_knows() {
     );
     assert_eq!((s.type_name.as_str(), s.module_file.as_deref()), ("meshkit.Mesh", Some("_meshkit.so")));
     assert!(s.path_text.starts_with("app") && s.path_text.ends_with("Mesh"), "{}", s.path_text);
-    assert!(s.why.contains("20 proxies of Mesh * have thisown False") && s.why.contains("480 bytes"), "{}", s.why);
+    assert!(s.why.contains("20 proxies of type Mesh * have thisown False") && s.why.contains("480 bytes"), "{}", s.why);
     assert!(s.advice.contains("%newobject"), "{}", s.advice);
 }
 
