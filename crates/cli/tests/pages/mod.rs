@@ -32,6 +32,19 @@ pub struct Fence {
     pub expects: Value,
 }
 
+impl Fence {
+    /// The interface file of the module that the program wants, and the module's name: the
+    /// fence ```` ```swig ```` with the same word.
+    pub fn interface(&self) -> Option<(String, String)> {
+        let text = fs::read_to_string(file(&self.page)).expect("UTF-8");
+        let opening = format!("```swig {}\n", self.word);
+        let (_, after) = text.split_once(&opening)?;
+        let interface = after.split("\n```").next().expect("a fence ends").to_owned() + "\n";
+        let name = interface.lines().find_map(|l| l.strip_prefix("%module ")).expect("it names its module").to_owned();
+        Some((name, interface))
+    }
+}
+
 /// Where a page is.
 pub fn file(name: &str) -> PathBuf {
     found::root().join("docs/rules").join(format!("{name}.md"))

@@ -32,8 +32,16 @@ impl Drop for Target {
 impl Stages {
     /// Runs the program that rule.py is told of, and captures it at the first `words`.
     pub fn of(python: &Python, program: &[&str], words: usize) -> Stages {
+        Stages::beside(None, python, program, words)
+    }
+
+    /// As [`Stages::of`], for a program that finds modules in a directory.
+    pub fn beside(modules: Option<&Path>, python: &Python, program: &[&str], words: usize) -> Stages {
         let stages = Stages(tempfile::tempdir().expect("a directory"));
         let mut command = Command::new(&python.path);
+        if let Some(modules) = modules {
+            command.env("PYTHONPATH", modules);
+        }
         command.arg(found::root().join("tests/targets/rule.py")).args(program);
         // what a program warns of is its own matter
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
