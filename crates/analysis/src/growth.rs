@@ -411,6 +411,7 @@ fn describe(
     let (key, shape) = (String::new(), String::new());
     let (mut steps, holder_step) = (way.steps, way.holder);
     shapes::blank(&mut steps, holders > 1, holder_step, way.space && names_differ(later, holder));
+    let last_step = steps.len().saturating_sub(1);
     let classes = gains;
     let mut grown = Grown {
         holder,
@@ -425,7 +426,8 @@ fn describe(
         class,
         classes,
         steps,
-        holder_step,
+        // ways that read the same may have been folded
+        holder_step: holder_step.min(last_step),
         born: Born::default(),
         key,
         shape,

@@ -152,7 +152,9 @@ fn a_librarys_garbage_is_a_suspect_only_in_numbers() {
         w.extra(big, 1);
         let mut s = w.snapshot();
         s.facts.gc_enabled = Some(!off);
-        assert_eq!(report(&s).suspects.len(), expected, "{cycles} cycles, collector off: {off}");
+        // the large object is held by a count alone, which is another matter
+        let garbage = report(&s).suspects.iter().filter(|s| s.type_name == "lib.Response").count();
+        assert_eq!(garbage, expected, "{cycles} cycles, collector off: {off}");
     }
 }
 
