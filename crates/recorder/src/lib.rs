@@ -136,7 +136,9 @@ pub fn record(
     go: impl FnOnce() -> std::io::Result<()>,
     mut done: impl FnMut() -> bool,
 ) -> Result<Recording, RecordError> {
-    if !(1..=registers::MOST).contains(&addresses.len()) || addresses.iter().any(|a| a % 8 != 0 || a >> 47 != 0) {
+    if !(1..=registers::MOST).contains(&addresses.len())
+        || addresses.iter().any(|a| !a.is_multiple_of(8) || a >> 47 != 0)
+    {
         return Err(RecordError::Addresses);
     }
     let stacks = Stacks::open(pid)?;
