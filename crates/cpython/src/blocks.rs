@@ -164,7 +164,8 @@ impl Iterator for Chunks<'_, '_> {
         let at = self.at;
         let word = self.space.body(at).filter(|_| at < self.end)?.word(8);
         let size = word & SIZE_BITS;
-        self.at = at.checked_add(size).filter(|_| size >= 32 && size.is_multiple_of(16)).filter(|&to| to <= self.end)?;
+        self.at =
+            at.checked_add(size).filter(|_| size >= 32 && size.is_multiple_of(16)).filter(|&to| to <= self.end)?;
         Some((at, word))
     }
 }
