@@ -121,6 +121,9 @@ fn named(stages: &Stages, fence: &Fence, question: &[&str], confidence: Option<&
     }
     let text = stages.well(question);
     let block = pages::block(&text, found["rank"].as_u64().expect("a number"));
+    // where a module lies is of no interest
+    let module = found["module_file"].as_str().and_then(|file| file.rsplit_once('/'));
+    let block = module.map_or(block.clone(), |(dir, _)| block.replace(&format!("{dir}/"), ""));
     Outcome { complaints, said: Some(format!("$ undying {}\n{block}", question.join(" "))) }
 }
 
