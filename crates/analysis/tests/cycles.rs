@@ -281,13 +281,16 @@ fn a_librarys_object_tells_less_than_the_programs() {
 }
 
 /// Whether the example of a shape is a way that exists in the graph: each step a
-/// reference, or one over a dictionary or a closure, or a run of equal ones.
+/// reference, or one over a dictionary or a closure or both, or a run of equal ones.
 fn exists(s: &Snapshot, shape: &CycleShape) -> bool {
     let steps = &shape.cycle.steps;
     (0..steps.len()).all(|i| {
         let (from, step) = (steps[(i + steps.len() - 1) % steps.len()].node, &steps[i]);
         let direct = |n: NodeId| s.graph.edges(n).filter(|e| e.is_strong()).any(|e| e.target == step.node);
-        step.times > 1 || direct(from) || s.graph.edges(from).any(|e| e.is_strong() && direct(e.target))
+        let over_one = |n: NodeId| s.graph.edges(n).any(|e| e.is_strong() && direct(e.target));
+        // an attribute dictionary, and a closure's tuple in it
+        let over_two = || s.graph.edges(from).any(|e| e.is_strong() && over_one(e.target));
+        step.times > 1 || direct(from) || over_one(from) || over_two()
     })
 }
 
