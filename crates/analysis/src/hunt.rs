@@ -3,12 +3,14 @@
 //! counters; not how the calls are made.
 
 mod course;
+mod quarry;
 mod round;
 mod trend;
 
 use serde::Serialize;
 
 pub use course::{Course, Kept};
+pub use quarry::{Quarry, quarry};
 pub use round::{Change, Round, change};
 pub use trend::{Trend, trend};
 

@@ -21,6 +21,7 @@ use undying_snapshot::SCHEMA;
 
 use self::child::{Counts, Driven, Trouble, Wanted};
 use self::pace::{Pace, ROUNDS};
+use self::record::Records;
 use crate::args::{Common, Format, Hunt};
 use crate::failure::{Exit, Failure};
 use crate::judge::Sifted;
@@ -45,6 +46,8 @@ struct Envelope<'a> {
     answer: &'a HuntAnswer,
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<&'a Recorded>,
+    #[serde(skip_serializing_if = "<[Recorded]>::is_empty")]
+    record_others: &'a [Recorded],
     #[serde(skip_serializing_if = "Option::is_none")]
     record_error: Option<&'a str>,
     #[serde(flatten)]
@@ -61,12 +64,18 @@ pub fn hunt(args: &Hunt, common: &Common, out: &mut dyn Write) -> Result<bool, F
     let callable = format!("{}:{}", wanted.place.to_string_lossy(), wanted.name);
     let bars = Bars::new(common.quiet);
     let pace = Pace { fixed: args.calls, time: args.time, ..Pace::default() };
-    let mut hunt = Hunting { driven, wanted, pace, bars: &bars, course: Course::default(), last: None };
-    let (mut answer, heap) = hunt.run()?;
-    let recorded = match args.record && answer.verdict != Verdict::Clean {
-        true => Some(hunt.record(&answer)?),
-        false => None,
+    let mut hunt = Hunting {
+        driven,
+        wanted,
+        pace,
+        bars: &bars,
+        course: Course::default(),
+        last: None,
+        recording: args.record,
+        records: None,
     };
+    let (mut answer, heap) = hunt.run()?;
+    let recorded = hunt.records.take();
     let sifted = args.judging.sift(&mut answer.suspects)?;
     bars.clear();
     let python = &heap.facts.python;
@@ -77,9 +86,11 @@ pub fn hunt(args: &Hunt, common: &Common, out: &mut dyn Write) -> Result<bool, F
                 report.text(undying_report::Tone::Quiet, format!("{note}."));
             }
             match &recorded {
-                Some(Ok(recorded)) => render_flight(recorded, &mut report),
-                Some(Err(sentence)) => {
-                    report.text(undying_report::Tone::Warning, format!("{sentence}."));
+                Some(records) => {
+                    records.objects.iter().for_each(|recorded| render_flight(recorded, &mut report));
+                    if let Some(note) = &records.note {
+                        report.text(undying_report::Tone::Warning, format!("{note}."));
+                    }
                 }
                 None if args.record => {
                     report.text(undying_report::Tone::Quiet, "Nothing to record: nothing stays.");
@@ -90,13 +101,19 @@ pub fn hunt(args: &Hunt, common: &Common, out: &mut dyn Write) -> Result<bool, F
         }
         Format::Json => {
             let (schema, command, callable) = (SCHEMA, "hunt", callable.as_str());
-            let (record, record_error) = match &recorded {
-                Some(Ok(recorded)) => (Some(recorded), None),
-                Some(Err(sentence)) => (None, Some(sentence.as_str())),
-                None => (None, None),
+            let records = recorded.as_ref();
+            let objects = records.map_or(&[][..], |r| &r.objects);
+            let envelope = Envelope {
+                schema,
+                command,
+                callable,
+                python,
+                answer: &answer,
+                record: objects.first(),
+                record_others: objects.get(1..).unwrap_or_default(),
+                record_error: records.and_then(|r| r.note.as_deref()),
+                sifted: &sifted,
             };
-            let (answer, sifted) = (&answer, &sifted);
-            let envelope = Envelope { schema, command, callable, python, answer, record, record_error, sifted };
             serde_json::to_writer_pretty(&mut *out, &envelope)
                 .map_err(io::Error::from)
                 .and_then(|()| out.write_all(b"\n"))
@@ -138,6 +155,9 @@ struct Hunting<'a> {
     course: Course,
     /// The allocators' counts after the last round.
     last: Option<Counts>,
+    /// Whether to record what leaks, and what was.
+    recording: bool,
+    records: Option<Records>,
 }
 
 impl Hunting<'_> {
@@ -230,15 +250,29 @@ impl Hunting<'_> {
         let suspects = if self.course.leaks() { self.suspects(&heaps)? } else { Vec::new() };
         let [_, _, last] = heaps;
         let mut answer = HuntAnswer::of(&self.course, suspects);
+        // before births are: that puts frames of its own on every stack
+        if self.recording && answer.verdict != Verdict::Clean {
+            self.records = Some(self.record(&answer)?);
+        }
         if answer.verdict == Verdict::Leak && answer.per_call.objects > 0.0 {
-            let recording = self.driven.record_births(BIRTH_FRAMES);
-            self.told(recording)?;
-            self.round(calls.min(BIRTH_CALLS))?;
-            let after = self.capture()?;
-            let same = survival(&last, &after, self.bars)?;
-            answer.put_births(&after, &same);
+            self.births(&mut answer, &last, calls)?;
         }
         Ok((answer, last))
+    }
+
+    /// One more round, in which is recorded where objects are made.
+    fn births(&mut self, answer: &mut HuntAnswer, last: &Snapshot, calls: u64) -> Result<(), Failure> {
+        match self.driven.record_births(BIRTH_FRAMES) {
+            // it died of what was recorded, which is told
+            Err(Trouble::Ended(_)) if self.records.is_some() => return Ok(()),
+            other => self.told(other)?,
+        }
+        let recent = if self.records.is_some() { Some(self.capture()?) } else { None };
+        self.round(calls.min(BIRTH_CALLS))?;
+        let after = self.capture()?;
+        let same = survival(recent.as_ref().unwrap_or(last), &after, self.bars)?;
+        answer.put_births(&after, &same);
+        Ok(())
     }
 
     fn suspects(&self, [first, middle, last]: &[Snapshot; 3]) -> Result<Vec<Suspect>, Failure> {

@@ -51,7 +51,7 @@ impl<'b, 'a> Blocks<'b, 'a> {
         mappings: &'b Mappings,
         pool_bytes: u64,
     ) -> Blocks<'b, 'a> {
-        let heaps: Vec<Heap> = mappings.iter().filter(|m| is_memory(m)).flat_map(|m| heaps_in(space, m)).collect();
+        let heaps: Vec<Heap> = stretches(mappings).iter().flat_map(|s| heaps_in(space, s)).collect();
         let mut returned = FxHashSet::default();
         let chunks = heaps.iter().flat_map(|h| Chunks { space, at: h.start, end: h.end });
         for (at, word) in chunks.filter(|c| returned::may_be_cache(c.1 & SIZE_BITS)) {
@@ -177,15 +177,37 @@ fn lands(space: &Space, start: u64, end: u64) -> bool {
     chunks.at == end
 }
 
-/// The heaps that a mapping holds: the process's own, or those of threads.
-fn heaps_in(space: &Space, mapping: &Mapping) -> Vec<Heap> {
-    if mapping.path == "[heap]" {
-        let mut starts = (0..64).map(|i| mapping.start + i * 8);
-        let first = starts.find(|s| s % 16 == 0 && lands(space, *s, mapping.end));
-        return first.map(|start| Heap { start, end: mapping.end }).into_iter().collect();
+/// Memory that may hold heaps.
+struct Stretch {
+    start: u64,
+    end: u64,
+    /// The process's own heap.
+    own: bool,
+}
+
+/// Mappings that follow each other as one: what a heap gains after a fork is a mapping of
+/// its own (the kernel joins none whose pages may be shared with another process).
+fn stretches(mappings: &Mappings) -> Vec<Stretch> {
+    let mut all: Vec<Stretch> = Vec::new();
+    for m in mappings.iter().filter(|m| is_memory(m)) {
+        let own = m.path == "[heap]";
+        match all.last_mut() {
+            Some(last) if last.end == m.start && last.own == own => last.end = m.end,
+            _ => all.push(Stretch { start: m.start, end: m.end, own }),
+        }
     }
-    let bases = (mapping.start.next_multiple_of(THREAD_HEAP)..mapping.end).step_by(THREAD_HEAP as usize);
-    bases.filter_map(|base| thread_heap(space, base, mapping.end)).collect()
+    all
+}
+
+/// The heaps in it: the process's own, or those of threads.
+fn heaps_in(space: &Space, stretch: &Stretch) -> Vec<Heap> {
+    if stretch.own {
+        let mut starts = (0..64).map(|i| stretch.start + i * 8);
+        let first = starts.find(|s| s % 16 == 0 && lands(space, *s, stretch.end));
+        return first.map(|start| Heap { start, end: stretch.end }).into_iter().collect();
+    }
+    let bases = (stretch.start.next_multiple_of(THREAD_HEAP)..stretch.end).step_by(THREAD_HEAP as usize);
+    bases.filter_map(|base| thread_heap(space, base, stretch.end)).collect()
 }
 
 /// `heap_info`: the arena, the heap before, the bytes in use.
@@ -235,7 +257,8 @@ mod tests {
         let space = Space::new(&image, &image);
         let layout = &crate::layout::TABLES[0];
         let allocator = Allocator::new(&space, layout, 4096);
-        let text = format!("10000-{:x} rw-p 0 0:0 0 [heap]\n", 0x10000 + length);
+        // as after a fork: in two mappings
+        let text = format!("10000-11000 rw-p 0 0:0 0 [heap]\n11000-{:x} rw-p 0 0:0 0 [heap]\n", 0x10000 + length);
         let mappings = Mappings::parse(&text);
         let blocks = Blocks::new(&space, &allocator, &mappings, 4096);
         let mut seen = Vec::new();

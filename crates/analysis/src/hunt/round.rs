@@ -86,11 +86,15 @@ fn references(before: &Snapshot, after: &Snapshot, same: &Survival) -> BTreeMap<
 }
 
 /// References found to each object: of objects, guesses included, and of roots that count.
-fn incoming(s: &Snapshot) -> Vec<u32> {
+/// Words of native memory do not: what is left there is no reference for ever.
+pub(super) fn incoming(s: &Snapshot) -> Vec<u32> {
     let (targets, tags) = (s.graph.targets(), s.graph.tags());
     let mut found = vec![0u32; s.graph.len()];
     let strong = targets.iter().zip(tags).filter(|(_, tag)| is_strong(**tag)).map(|(&to, _)| to as usize);
-    let counts = |kind| !matches!(kind, RootKind::Module | RootKind::Immortal | RootKind::Interned | RootKind::Native);
+    let counts = |kind| {
+        use RootKind::{Immortal, Interned, Module, Native, Stack};
+        !matches!(kind, Module | Immortal | Interned | Native | Stack)
+    };
     let roots = s.roots.iter().filter(|r| counts(r.kind)).map(|r| r.node.index());
     for to in strong.chain(roots) {
         if let Some(n) = found.get_mut(to) {

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tempfile::TempDir;
+use undying_recorder::{Limits, RecordError, Recording};
 
 use crate::signals;
 
@@ -27,6 +28,12 @@ const LONGEST: usize = 64 << 10;
 const TICK_MS: u16 = 100;
 /// How long it may take to end by itself.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a rehearsal may take.
+const REHEARSAL: Duration = Duration::from_secs(30);
+
+/// The answer to calls that were recorded.
+pub type Ended = Result<Counts, Trouble>;
 
 /// What is to be called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,7 +51,7 @@ pub struct Wanted {
 }
 
 /// What the allocators count after calls.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Counts {
     /// Who says it.
     pub pid: i32,
@@ -90,6 +97,8 @@ pub struct Driven {
     spare: Line,
     /// Its process, as it said itself (a wrapper script may stand between).
     pid: i32,
+    /// When to give up waiting for an answer.
+    until: Option<Instant>,
     /// Holds driver.py, which multiprocessing may read again.
     _directory: TempDir,
 }
@@ -117,7 +126,7 @@ impl Driven {
             nix::unistd::close(descriptor)?;
         }
         let line = |stream: UnixStream| Line { stream, heard: Vec::new() };
-        Ok(Driven { child: child?, main: line(main), spare: line(spare), pid: 0, _directory: directory })
+        Ok(Driven { child: child?, main: line(main), spare: line(spare), pid: 0, until: None, _directory: directory })
     }
 
     /// Its process; 0 before [`Driven::ready`].
@@ -144,12 +153,40 @@ impl Driven {
         self.spare.heard.clear();
         self.say("F")?;
         self.spare.stream.write_all(format!("C{number}").as_bytes())?;
-        match self.answer(true, 'C') {
+        // Should the copy die, nobody says so: the socket is the original's too.
+        self.until = Some(Instant::now() + REHEARSAL);
+        let answer = self.answer(true, 'C');
+        self.until = None;
+        match answer {
             Ok(said) => counts(&said).map(Some),
-            // Nobody took the command: it must not wait for the next copy.
             Err(Trouble::Refused('F', _)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
+    }
+
+    /// Makes so many calls while the words at these addresses are watched.  Gives what
+    /// was recorded, and the answer to the calls.
+    pub fn record(
+        &mut self,
+        number: u64,
+        addresses: &[u64],
+        limits: &Limits,
+    ) -> (Result<Recording, RecordError>, Ended) {
+        let mut to = match self.main.stream.try_clone() {
+            Ok(to) => to,
+            Err(e) => return (Err(RecordError::Go(e)), self.calls(number)),
+        };
+        let go = move || to.write_all(format!("C{number}").as_bytes());
+        let main = &mut self.main;
+        // Whether the child lives must not be asked meanwhile: its stops are the recorder's.
+        let done = || !matches!(main.has_more(), Ok(true)) || main.heard.contains(&b'\n');
+        let recording = undying_recorder::record(self.pid, addresses, limits, go, done);
+        let answer = match &recording {
+            Ok(_) => self.answer(false, 'C').and_then(|said| counts(&said)),
+            // it may not have been told to go
+            Err(_) => Ok(Counts::default()),
+        };
+        (recording, answer)
     }
 
     /// Ends the copy and waits until it is gone.
@@ -157,16 +194,6 @@ impl Driven {
         self.spare.stream.write_all(b"Q")?;
         self.say(&format!("W{copy}"))?;
         self.answer(false, 'W').map(drop)
-    }
-
-    /// Ways to ask it and to see that it answered, while somebody else stops and resumes it.
-    pub fn asking(&self) -> Result<(UnixStream, UnixStream), Trouble> {
-        Ok((self.main.stream.try_clone()?, self.main.stream.try_clone()?))
-    }
-
-    /// The answer to what was asked so ([`ask`]).
-    pub fn answered(&mut self) -> Result<Counts, Trouble> {
-        counts(&self.answer(false, 'C')?)
     }
 
     /// From now on where objects are born is recorded, so many frames deep.
@@ -191,6 +218,9 @@ impl Driven {
             }
             if signals::stopped() {
                 return Err(Trouble::Stopped);
+            }
+            if self.until.is_some_and(|until| Instant::now() > until) {
+                return Err(Trouble::Refused('F', "no answer".to_owned()));
             }
             self.listen(of_copy)?;
         }
@@ -254,17 +284,6 @@ impl Driven {
     }
 }
 
-/// Tells it to make so many calls.
-pub fn ask(mut speaker: &UnixStream, calls: u64) -> io::Result<()> {
-    speaker.write_all(format!("C{calls}").as_bytes())
-}
-
-/// Whether it has said something, or ended.
-pub fn has_spoken(listener: &UnixStream) -> bool {
-    let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|n| n > 0)
-}
-
 impl Drop for Driven {
     fn drop(&mut self) {
         self.part();
@@ -276,6 +295,16 @@ impl Line {
         let end = self.heard.iter().position(|&b| b == b'\n')?;
         let line: Vec<u8> = self.heard.drain(..=end).collect();
         Some(String::from_utf8_lossy(&line[..end]).into_owned())
+    }
+
+    /// Takes in what is there, without waiting; whether there may come more.
+    fn has_more(&mut self) -> io::Result<bool> {
+        let mut fds = [PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::ZERO) {
+            Ok(0) | Err(Errno::EINTR) => Ok(true),
+            Ok(_) => self.take_in(),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Whether there may come more.

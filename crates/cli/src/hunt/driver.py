@@ -2,7 +2,7 @@
 # is told through a socket, one command at a time: C<n> makes n calls and answers with
 # the allocators' counts; F makes a copy of the process, which listens at the spare
 # socket and in which calls can be rehearsed; W<pid> waits until the copy is gone; B<n>
-# records births from now on, n frames deep; an end of file ends it.  While it waits it
+# records births from now on, n frames deep; Q or an end of file ends it.  While it waits it
 # is always in the same place with the same locals, and it keeps nothing from one
 # command to the next: what is left after n calls is the callable's.  Runs on 3.8 and later.
 

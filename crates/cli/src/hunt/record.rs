@@ -1,114 +1,162 @@
-//! `--record`: one object of the leaking kind under the processor's watch while the calls
-//! are made once more.  Where it will lie is known from a rehearsal: a copy of the process
-//! makes the same calls from the same state.
+//! `--record`: a few more calls, while the processor tells of every change of the counts
+//! of objects that leak.  Where an object will lie that is not yet made is learnt from a
+//! rehearsal: a copy of the process makes the same calls from the same memory.
 
 use undying_analysis::flight::{Recorded, told, verdict};
-use undying_analysis::references::{Ledger, Lost, Mistake, changes};
-use undying_analysis::{hunt::HuntAnswer, refcounts, survival};
-use undying_graph::{NodeId, Snapshot};
-use undying_recorder::{Limits, record};
+use undying_analysis::hunt::{HuntAnswer, Leak, Quarry, quarry};
+use undying_graph::Snapshot;
+use undying_recorder::{End, Limits, Recording};
 
 use super::Hunting;
+use super::child::Trouble;
 use crate::failure::Failure;
 use crate::source::{self, Target};
 
-/// So many calls are rehearsed: more where fewer leave nothing.
-const CALLS: [u64; 3] = [1, 10, 100];
-/// How often a rehearsal that did not repeat is tried anew.
-const TRIES: usize = 3;
 /// Objects that the processor watches at once.
 const WATCHED: usize = 4;
+/// How often it is tried when the calls do not do what they did in the rehearsal.
+const TRIES: usize = 3;
+/// Calls that are recorded: few are enough, more where one in many leaks.
+const CALLS: (u64, u64) = (3, 300);
 
-/// What to watch.
-struct Prey {
-    type_name: String,
-    addresses: Vec<u64>,
-    calls: u64,
+/// What came of a recording.
+#[derive(Default)]
+pub struct Records {
+    /// Objects of different classes or faults, the one that tells most first.
+    pub objects: Vec<Recorded>,
+    /// Why there is none, or why what there is may not be all.
+    pub note: Option<String>,
+}
+
+impl Records {
+    fn none(why: impl Into<String>) -> Records {
+        Records { objects: Vec::new(), note: Some(format!("nothing was recorded: {}", why.into())) }
+    }
+}
+
+/// One try.
+enum Tried {
+    /// It came as rehearsed.
+    Done(Records),
+    /// The objects did not come to lie where they lay in the rehearsal.
+    Otherwise(Records),
 }
 
 impl Hunting<'_> {
-    /// Records; a sentence where that could not be done.
-    pub(super) fn record(&mut self, answer: &HuntAnswer) -> Result<Result<Recorded, String>, Failure> {
-        let mut best: Option<Recorded> = None;
+    /// Records objects of what leaks.  What keeps it from that is a note.
+    pub(super) fn record(&mut self, answer: &HuntAnswer) -> Result<Records, Failure> {
+        let leaks: Vec<Leak> = answer.leaks.iter().filter(|l| l.entries_per_call == 0.0).cloned().collect();
+        if leaks.is_empty() {
+            return Ok(Records::none("what leaks is no object and no reference to one, so there is no count to watch"));
+        }
+        let most = leaks.iter().map(|l| l.count_per_call.max(l.references_per_call.abs())).fold(0.0, f64::max);
+        let calls = ((3.0 / most.max(0.01)).ceil() as u64).clamp(CALLS.0, CALLS.1);
+        let mut last = Records::default();
         for _ in 0..TRIES {
-            let Some(prey) = self.rehearsed(answer)? else { break };
-            let recorded = match self.watched(&prey)? {
-                Ok(recorded) => recorded,
-                Err(sentence) => return Ok(Err(sentence)),
-            };
-            let named = !recorded.sites.is_empty();
-            if best.as_ref().is_none_or(|b| named || (b.mistake.is_none() && recorded.mistake.is_some())) {
-                best = Some(recorded);
-            }
-            if named {
-                break;
+            match self.try_to_record(&leaks, calls)? {
+                Tried::Done(records) => return Ok(records),
+                Tried::Otherwise(records) => last = records,
             }
         }
-        Ok(best.ok_or_else(|| {
-            "nothing was recorded: the calls, rehearsed in a copy of the process, left no object whose count is wrong"
-                .to_owned()
-        }))
+        let note = "the calls did not do the same twice, so the objects watched may not be those that leak: threads, \
+                    time and chance make them differ";
+        Ok(Records { note: Some(note.to_owned()), ..last })
     }
 
-    /// What the calls leave, as a copy of the process shows it.
-    fn rehearsed(&mut self, answer: &HuntAnswer) -> Result<Option<Prey>, Failure> {
-        for calls in CALLS {
-            let before = self.capture()?;
-            let rehearsal = self.driven.rehearse(calls);
-            let Some(copy) = self.told(rehearsal)? else { return Ok(None) };
-            let after = source::load(&Target::Live(copy.pid), self.bars);
-            let dismissed = self.driven.dismiss(copy.pid);
-            self.told(dismissed)?;
-            if let Some(prey) = self.prey(answer, &before, &after?, calls)? {
-                return Ok(Some(prey));
+    fn try_to_record(&mut self, leaks: &[Leak], calls: u64) -> Result<Tried, Failure> {
+        let before = self.capture()?;
+        let rehearsed = self.driven.rehearse(calls);
+        let Some(copy) = self.told(rehearsed)? else {
+            return Ok(Tried::Done(Records::none("no copy of the process could be made to rehearse in")));
+        };
+        let found = source::load(&Target::Live(copy.pid), self.bars)
+            .and_then(|after| Ok(quarry(&before, &after, leaks, WATCHED, self.bars)?));
+        let watched = found.and_then(|found| self.watch(&found, calls));
+        // Only now: before, it would not have been the same memory to the last byte.
+        let dismissed = self.driven.dismiss(copy.pid);
+        let (records, is_alive) = watched?;
+        if !is_alive || records.objects.is_empty() {
+            return Ok(Tried::Done(records));
+        }
+        self.told(dismissed)?;
+        let after = self.capture()?;
+        let there = records.objects.iter().any(|o| is_there(&after, o));
+        Ok(if there { Tried::Done(records) } else { Tried::Otherwise(records) })
+    }
+
+    /// The recording, and whether the process outlived it.
+    fn watch(&mut self, found: &[Quarry], calls: u64) -> Result<(Records, bool), Failure> {
+        if found.is_empty() {
+            let why = "every object that stays is held by objects that are known: no reference was lost, and the \
+                       holder is what to look at";
+            return Ok((Records::none(why), true));
+        }
+        let addresses: Vec<u64> = found.iter().map(|q| q.address).collect();
+        let (recording, ended) = self.driven.record(calls, &addresses, &Limits::default());
+        let recording = match recording {
+            Ok(recording) => recording,
+            Err(why) => return Ok((Records::none(why.to_string()), true)),
+        };
+        let objects = judged(found, &recording, calls);
+        match ended {
+            Ok(counts) => {
+                self.last = Some(counts);
+                Ok((Records { objects, note: unfinished(&recording) }, true))
+            }
+            Err(Trouble::Stopped) => self.told(Err(Trouble::Stopped)),
+            // It may well die of what is wrong: what was recorded until then tells why.
+            Err(trouble) => {
+                let note = Some(super::sentence(&trouble, &self.wanted).sentence);
+                Ok((Records { objects, note }, false))
             }
         }
-        Ok(None)
     }
+}
 
-    fn prey(
-        &self,
-        answer: &HuntAnswer,
-        before: &Snapshot,
-        after: &Snapshot,
-        calls: u64,
-    ) -> Result<Option<Prey>, Failure> {
-        let same = survival(before, after, self.bars)?;
-        let (earlier, later) = (refcounts(before, self.bars)?, refcounts(after, self.bars)?);
-        let ledger = |snapshot, counts| Ledger { snapshot, counts, uncollectable: &[] };
-        let mut lost = changes(&ledger(before, &earlier), &ledger(after, &later), &same);
-        let wanted = |l: &Lost| answer.leaks.iter().position(|k| k.type_name == after.type_name(l.example));
-        lost.retain(|l| wanted(l).is_some() && l.mistake != Mistake::Uncollectable);
-        lost.sort_by_key(|l| (std::cmp::Reverse(l.references), wanted(l)));
-        let address = |n: &NodeId| after.graph.address(*n);
-        Ok(lost.first().map(|l| Prey {
-            type_name: after.type_name(l.example).to_owned(),
-            addresses: l.members.iter().rev().take(WATCHED).map(address).collect(),
-            calls,
-        }))
-    }
-
-    fn watched(&mut self, prey: &Prey) -> Result<Result<Recorded, String>, Failure> {
-        let (pid, calls) = (self.driven.pid(), prey.calls);
-        let asking = self.driven.asking();
-        let (speaker, listener) = self.told(asking)?;
-        let go = || super::child::ask(&speaker, calls);
-        let recording =
-            match record(pid, &prey.addresses, &Limits::default(), go, || super::child::has_spoken(&listener)) {
-                Ok(recording) => recording,
-                Err(e) => return Ok(Err(format!("nothing was recorded: {e}"))),
-            };
-        let answered = self.driven.answered();
-        self.last = Some(self.told(answered)?);
-        let judged = (0..prey.addresses.len()).map(|i| (i, verdict(&recording.changes, i)));
-        let best = judged.max_by_key(|(_, v)| (v.mistake.is_some(), !v.sites.is_empty(), v.net.unsigned_abs()));
-        let Some((i, verdict)) = best else { return Ok(Err("nothing was recorded".to_owned())) };
-        Ok(Ok(Recorded {
-            type_name: prey.type_name.clone(),
-            address: prey.addresses[i],
+/// The objects with their verdicts, those that name somebody first, of several that tell
+/// the same the first.
+fn judged(found: &[Quarry], recording: &Recording, calls: u64) -> Vec<Recorded> {
+    let one = |(i, q): (usize, &Quarry)| {
+        let judged = verdict(&recording.changes, i);
+        let weight = (judged.mistake.is_some(), !judged.sites.is_empty(), judged.net.unsigned_abs());
+        let recorded = Recorded {
+            type_name: q.type_name.clone(),
+            address: q.address,
             calls,
             complete: recording.complete,
-            ..told(&verdict, &recording.changes)
-        }))
+            ..told(&judged, &recording.changes)
+        };
+        (weight, recorded)
+    };
+    let mut all: Vec<_> = found.iter().enumerate().map(one).collect();
+    all.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+    let named = all.first().is_some_and(|(weight, _)| weight.1);
+    // beside one that names somebody, those that do not are no help
+    all.retain(|(weight, _)| weight.1 || !named);
+    let mut objects: Vec<Recorded> = Vec::new();
+    for (_, recorded) in all {
+        let fault = |r: &Recorded| r.sites.first().map(|s| (s.function.clone(), s.line, s.library.clone()));
+        let alike = |r: &Recorded| r.type_name == recorded.type_name && fault(r) == fault(&recorded);
+        if !objects.iter().any(alike) {
+            objects.push(recorded);
+        }
     }
+    objects
+}
+
+fn unfinished(recording: &Recording) -> Option<String> {
+    let why = match recording.end {
+        End::Done => return None,
+        End::Events => "the counts changed too often: only the first changes were recorded",
+        End::Time => "the calls took too long: only their beginning was recorded",
+        End::Gone => "the process ended while it was recorded",
+        End::Interrupted => "the recording was interrupted",
+    };
+    Some(why.to_owned())
+}
+
+/// Whether an object of the class lies there.
+fn is_there(heap: &Snapshot, object: &Recorded) -> bool {
+    let mut nodes = heap.graph.nodes();
+    nodes.any(|n| heap.graph.address(n) == object.address && heap.type_name(n) == object.type_name)
 }
