@@ -22,7 +22,7 @@ first question: the plugin of pytest is imported in every run of it, asked for o
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
-    from undying._answers import Answer, Cycles, Diff, Lives, Refs, Report, Row, Top, Why
+    from undying._answers import Answer, Cycles, Diff, Lives, References, Refs, Report, Row, Top, Why
     from undying._arming import Armed, arm
     from undying._undying import Error, Snapshot, __version__, cycles, lives, open, snapshot
     from undying._watching import Watch, watching
@@ -37,6 +37,7 @@ __all__ = [
     "LeakTestCase",
     "Lives",
     "NoLeaks",
+    "References",
     "Refs",
     "Report",
     "Row",
@@ -57,7 +58,7 @@ __all__ = [
 ]
 
 # Where the names are that are looked up when they are first asked for.
-_ANSWERS = ("Answer", "Cycles", "Diff", "Lives", "Refs", "Report", "Row", "Top", "Why")
+_ANSWERS = ("Answer", "Cycles", "Diff", "Lives", "References", "Refs", "Report", "Row", "Top", "Why")
 # What can be a function without a frame is one: a frame of ours would be in the heap that
 # is looked at.
 _NATIVE = ("Error", "Snapshot", "__version__", "cycles", "lives", "open", "snapshot")

@@ -169,6 +169,15 @@ class Top(Answer):
         return rows
 
 
+class References(Answer):
+    """The ledger of references; its rows are the suspects, `data.types` the classes of which
+    something is counted too often or too rarely.
+    """
+
+    __slots__ = ()
+    _rows = "suspects"
+
+
 class Refs(Answer):
     """Who refers to one object; its rows are the references."""
 

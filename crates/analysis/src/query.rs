@@ -172,7 +172,9 @@ fn report(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress
         found.extend(suspects::ownership::find(snapshot, None, forest, progress)?);
     }
     let stuck = crate::references::uncollectable(snapshot, counts, dead, progress)?;
-    if counts.totals.excess + counts.totals.deficit > 0 || !stuck.is_empty() {
+    // a process that looks at itself does not see what its own stack holds
+    let stood_still = snapshot.facts.stops > 0;
+    if stood_still && (counts.totals.excess + counts.totals.deficit > 0 || !stuck.is_empty()) {
         let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;
         let lost = suspects::references::find(snapshot, counts, &stuck, forest);
         // what one heap cannot tell from an import's left-overs is for `refs`

@@ -69,6 +69,7 @@ impl Heap {
         let mut answer = self.with_kept(|kept| answer(&self.snapshot, query, kept, progress))?;
         match &mut answer {
             Answer::Report(report) => without_ours(&mut report.suspects),
+            Answer::Refs(ledger) => without_ours(&mut ledger.suspects),
             Answer::Why(why) if in_hand => without_hand(&mut why.chains.rows),
             _ => {}
         }
@@ -77,6 +78,7 @@ impl Heap {
             Query::Why { .. } => "why",
             Query::Cycles => "cycles",
             Query::Lives => "lives",
+            Query::Refs => "refs",
             _ => "top",
         };
         let told = told(&self.snapshot, &answer);
@@ -181,6 +183,12 @@ impl Snapshot {
     #[pyo3(signature = (*, limit=20))]
     pub fn cycles<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
         self.ask(py, "Cycles", Query::Cycles, limit)
+    }
+
+    /// The ledger of references: what is counted too often or too rarely.
+    #[pyo3(signature = (*, limit=20))]
+    fn references<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyAny>> {
+        self.ask(py, "References", Query::Refs, limit)
     }
 
     /// The biggest: classes (`by="type"`) or objects by what would be freed (`by="dominator"`).
