@@ -50,4 +50,4 @@ pub use retainers::{ClassRetained, Most, Retainer, RetainerLimits, Retainers, ac
 pub use select::{Selected, select};
 pub use step::{Step, StepKey, StepKind, WellKnown};
 pub use survival::{ClassChange, Survival, class_changes, survival};
-pub use wrappers::{Proxies, WrapperTypeRow, module_file, tool, wrapper_text, wrappers};
+pub use wrappers::{Proxies, StandsFor, WrapperTypeRow, module_file, stands_for, tool, wrappers};

@@ -11,7 +11,7 @@ use crate::select::{Selected, select};
 use crate::suspects::{self, Suspect};
 use crate::{
     Born, Components, CycleLimits, Cycles, Dominators, Garbage, Histogram, Ledgers, LivesAnswer, Refcounts,
-    ReferencesAnswer, Survival,
+    ReferencesAnswer, StandsFor, Survival,
 };
 use crate::{components_within, cycles, ledgers};
 
@@ -98,6 +98,9 @@ pub struct WhyAnswer {
     /// Where they were made.
     #[serde(skip)]
     pub born: Born,
+    /// What native things they stand for, where they do.
+    #[serde(skip)]
+    pub native: Vec<StandsFor>,
 }
 
 /// An answer, by question.
@@ -228,6 +231,7 @@ fn why(
             all.with_types(&targets.iter().filter_map(class).collect())
         }
     };
+    let native = crate::stands_for(snapshot, &targets);
     let born = Born::of(snapshot, targets);
-    Ok(WhyAnswer { selected, chains, cycles, born })
+    Ok(WhyAnswer { selected, chains, cycles, born, native })
 }

@@ -110,8 +110,33 @@ fn holders(snapshot: &Snapshot, wanted: &FxHashSet<NodeId>, name: &str) -> FxHas
     found
 }
 
-/// What is said of an object: `SWIG, Mesh *, thisown False`.
-pub fn wrapper_text(snapshot: &Snapshot, row: &WrapperRow) -> String {
+/// What some objects stand for, in words.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct StandsFor {
+    /// `SWIG, Mesh *, thisown False, nothing else points to it`.
+    pub text: String,
+    /// How many of the objects.
+    pub count: u64,
+}
+
+/// What these objects, or the objects behind these proxies, stand for, most first.
+pub fn stands_for(snapshot: &Snapshot, nodes: &[NodeId]) -> Vec<StandsFor> {
+    if snapshot.wrappers.is_empty() {
+        return Vec::new();
+    }
+    let wanted: FxHashSet<NodeId> = nodes.iter().copied().collect();
+    let proxies = Proxies::of(snapshot);
+    let meant = |r: &&WrapperRow| wanted.contains(&r.node) || wanted.contains(&proxies.of_wrapper(r.node));
+    let mut counts: FxHashMap<String, u64> = FxHashMap::default();
+    let rows = snapshot.wrappers.iter().filter(|r| r.node.index() < snapshot.graph.len()).filter(meant);
+    rows.for_each(|r| *counts.entry(wrapper_text(snapshot, r)).or_default() += 1);
+    let mut told: Vec<StandsFor> = counts.into_iter().map(|(text, count)| StandsFor { text, count }).collect();
+    told.sort_by(|a, b| (b.count, &a.text).cmp(&(a.count, &b.text)));
+    told
+}
+
+/// What is said of an object: `SWIG, Mesh *, thisown False, nothing else points to it`.
+fn wrapper_text(snapshot: &Snapshot, row: &WrapperRow) -> String {
     let mut parts = vec![tool(row.system).to_owned()];
     if row.native_type != LabelId::NONE {
         parts.push(snapshot.text(row.native_type).to_owned());
@@ -124,8 +149,12 @@ pub fn wrapper_text(snapshot: &Snapshot, row: &WrapperRow) -> String {
         (_, Some(false)) => "does not own it",
     };
     parts.extend((!owned.is_empty()).then(|| owned.to_owned()));
-    parts.extend((row.destructor == Some(false)).then(|| "no destructor".to_owned()));
-    parts.extend(row.native_bytes.map(|b| format!("a block of {b} bytes")));
+    if row.owned == Some(true) && row.destructor == Some(false) {
+        parts.push("no destructor".to_owned());
+    }
+    if row.is_lost() {
+        parts.push("nothing else points to it".to_owned());
+    }
     parts.join(", ")
 }
 
@@ -197,6 +226,14 @@ mod tests {
         assert_eq!((row.class.as_str(), row.native_type.as_deref()), ("shop.Mesh", Some("Mesh *")));
         assert_eq!((row.count, row.owned, row.not_owned, row.without_destructor, row.lost), (3, 1, 2, 1, 2));
         assert_eq!(row.native_bytes, 24, "one block, whoever stands for it");
-        assert_eq!(wrapper_text(&snapshot, &snapshot.wrappers[0]), "SWIG, Mesh *, thisown False, a block of 24 bytes");
+        assert_eq!(
+            wrapper_text(&snapshot, &snapshot.wrappers[0]),
+            "SWIG, Mesh *, thisown False, nothing else points to it"
+        );
+        let told = stands_for(&snapshot, &[NodeId(0), NodeId(1), NodeId(6)]);
+        let told: Vec<(&str, u64)> = told.iter().map(|t| (t.text.as_str(), t.count)).collect();
+        let lost = ("SWIG, Mesh *, thisown False, nothing else points to it", 2);
+        assert_eq!(told, [lost, ("SWIG, Mesh *, thisown True, no destructor", 1)]);
+        assert_eq!(stands_for(&snapshot, &[NodeId(3)]), []);
     }
 }

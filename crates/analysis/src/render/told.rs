@@ -7,7 +7,9 @@ use serde::Serialize;
 use undying_graph::{NodeId, Snapshot, TypeId};
 
 use crate::suspects::{PathStep, Suspect, path_steps};
-use crate::{Answer, Birthplace, CycleShape, CycleState, Ledgers, Retainer, TypeCount, WhyAnswer, advice_text, naming};
+use crate::{
+    Answer, Birthplace, CycleShape, CycleState, Ledgers, Retainer, StandsFor, TypeCount, WhyAnswer, advice_text, naming,
+};
 
 pub use lives::LivesTold;
 
@@ -48,6 +50,8 @@ pub enum Told {
         born: Vec<Birthplace>,
         /// Of one object: the stack that made it, innermost first.
         stack: Vec<String>,
+        /// What native things they stand for; empty where they do not.
+        native: Vec<StandsFor>,
     },
     /// To `cycles`.
     Cycles {
@@ -251,6 +255,7 @@ fn why(snapshot: &Snapshot, answer: &WhyAnswer) -> Told {
         cycles: answer.cycles.shapes.iter().map(|s| shape(snapshot, s)).collect(),
         born: answer.born.told(snapshot).into_iter().take(BIRTHPLACES).collect(),
         stack: super::why::stack(snapshot, answer),
+        native: answer.native.clone(),
     }
 }
 

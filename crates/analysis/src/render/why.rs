@@ -4,7 +4,7 @@ use undying_graph::{RootKind, Snapshot};
 use undying_report::{Block, Cell, Path, Report, Tone};
 
 use super::{Limits, amount, cycles, facts, plural};
-use crate::{Query, Selected, Step, StepKind, WhyAnswer, naming};
+use crate::{Query, Selected, StandsFor, Step, StepKind, WhyAnswer, naming};
 
 /// Birthplaces shown, at most.
 const PLACES: usize = 5;
@@ -12,6 +12,7 @@ const PLACES: usize = 5;
 pub(super) fn render(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer, limits: Limits, report: &mut Report) {
     let chains = &answer.chains;
     report.part(format!("{}: {}", title(snapshot, query, answer), amount(chains.targets, chains.bytes)));
+    native(answer, limits, report);
     births(snapshot, answer, limits, report);
     for chain in chains.rows.iter().take(limits.rows) {
         report.finding(format!("{} held by", amount(chain.count, chain.bytes)));
@@ -30,6 +31,19 @@ pub(super) fn render(snapshot: &Snapshot, query: &Query, answer: &WhyAnswer, lim
         let them = plural(chains.unexplained, "object");
         let text = format!("{them} reached by no root, and yet not known to be dead: a guess stands between.");
         report.text(Tone::Warning, text);
+    }
+}
+
+/// What native things they stand for, where they do.
+fn native(answer: &WhyAnswer, limits: Limits, report: &mut Report) {
+    let text = |n: &StandsFor| match answer.chains.targets {
+        1 => n.text.clone(),
+        all => format!("{} ({} of {all})", n.text, n.count),
+    };
+    let rows: Vec<(&str, Cell)> =
+        answer.native.iter().take(limits.rows).map(|n| ("stands for", Cell::Text(text(n)))).collect();
+    if !rows.is_empty() {
+        report.push(facts(rows));
     }
 }
 
