@@ -176,8 +176,7 @@ fn report(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress
     }
     let stuck = crate::references::uncollectable(snapshot, counts, dead, progress)?;
     // a process that looks at itself does not see what its own stack holds
-    let stood_still = snapshot.facts.stops > 0;
-    if stood_still && (counts.totals.excess + counts.totals.deficit > 0 || !stuck.is_empty()) {
+    if snapshot.facts.stacks && (counts.totals.excess + counts.totals.deficit > 0 || !stuck.is_empty()) {
         let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;
         let lost = suspects::references::find(snapshot, counts, &stuck, forest);
         // what one heap cannot tell from an import's left-overs is for `refs`

@@ -104,6 +104,7 @@ pub fn walk<S: Sink + ?Sized>(
     let births = births::read(&cx, &index, runtime.address, sink, &mut wrong);
     fill(&mut facts, &survey, &found, &emitted);
     facts.libraries = libraries(data.modules());
+    facts.stacks = captured.threads.iter().any(|t| t.registers.rsp != 0);
     wrong.iter().for_each(|(kind, count)| *facts.defects.entry((*kind).into()).or_default() += count);
     let tail = Tail {
         roots: roots(&cx, &survey, &index, &emitted, native, sink),

@@ -116,6 +116,8 @@ pub struct Facts {
     pub interpreters: u32,
     /// What could not be right, by kind.
     pub defects: Defects,
+    /// The threads' stacks were looked at for what they hold.
+    pub stacks: bool,
     /// Extension modules that are loaded and are not the interpreter's own.
     pub libraries: Vec<Library>,
     /// Whether short previews of values were captured.
