@@ -35,6 +35,8 @@ mod points {
     pub const MAKES: u32 = 2;
 }
 
+/// undying's own module.
+const OURS: &str = "_undying.";
 /// So many objects are asked for their neighbours.
 const ASKED: usize = 64;
 
@@ -52,7 +54,8 @@ impl<'b> Blames<'b> {
 
     /// Whom to suspect of what happened to these objects of a class.
     pub fn of(&self, class: TypeId, members: &[NodeId]) -> Option<Blame> {
-        let libraries = &self.snapshot.facts.libraries;
+        // the module that looks, in a process that asks about itself, only looks
+        let libraries = self.snapshot.facts.libraries.iter().filter(|l| !naming::file_name(&l.path).starts_with(OURS));
         let defining = self.defining(class, members);
         let beside = self.neighbours(members);
         let made = naming::type_name(self.snapshot, class);
@@ -68,7 +71,7 @@ impl<'b> Blames<'b> {
                 _ => points::BOUND,
             }
         };
-        let mut scored: Vec<(u32, &Library)> = libraries.iter().map(|l| (score(l), l)).collect();
+        let mut scored: Vec<(u32, &Library)> = libraries.map(|l| (score(l), l)).collect();
         scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.path.cmp(&b.1.path)));
         let &(best, first) = scored.first()?;
         let others = scored[1..].iter().filter(|s| s.0 == best).map(|s| s.1.path.clone()).collect();
