@@ -175,11 +175,17 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
         })
     }
 
-    /// A thread's stack from where it stands, its registers and its own variables.
+    /// A thread's stack from where it stands, its registers and its own variables; nothing
+    /// of a thread of our own process, which tells no registers.
     fn thread(&mut self, captured: &Captured, thread: &Thread) {
         let name = if thread.name.is_empty() { "thread".to_owned() } else { thread.name.clone() };
         let name = format!("{name} {}", thread.tid);
         let r = &thread.registers;
+        if r.rsp == 0 {
+            // without a stack pointer nobody can tell the stack's living part from the dead,
+            // nor thread-local variables from the stack that ends where they begin
+            return;
+        }
         let stack = captured.mappings.find(r.rsp).filter(|m| m.perms.w);
         let stack = stack.map_or((0, 0), |m| (r.rsp.saturating_sub(RED_ZONE).max(m.start) & !7, m.end));
         self.pieces(stack, RootKind::Stack, &|| format!("{name} · C stack"));
