@@ -15,9 +15,9 @@ pub fn render_wrappers(rows: &[WrapperTypeRow], limits: Limits, report: &mut Rep
     let omitted = rows.len().saturating_sub(limits.rows) as u64;
     let some = |n: u64| Cell::Text(if n == 0 { String::new() } else { count(n) });
     let cells = rows.iter().take(limits.rows).map(|r| {
+        let native = r.native_type.as_deref().unwrap_or("?");
         vec![
-            Cell::Text(tool(r.system).to_owned()),
-            Cell::Name(r.native_type.clone().unwrap_or_else(|| "?".to_owned())),
+            Cell::Name(format!("{} {native}", tool(r.system))),
             Cell::Name(r.class.clone()),
             Cell::Count(r.count),
             some(r.owned),
@@ -27,21 +27,12 @@ pub fn render_wrappers(rows: &[WrapperTypeRow], limits: Limits, report: &mut Rep
             if r.native_bytes == 0 { Cell::Text(String::new()) } else { Cell::Bytes(r.native_bytes) },
         ]
     });
-    let columns = [
-        "tool",
-        "native type",
-        "class",
-        ">objects",
-        ">own it",
-        ">do not",
-        ">of these lost",
-        ">no destructor",
-        ">native",
-    ];
+    let columns =
+        ["native type", "class", ">objects", ">owned", ">not owned", ">lost", ">no destructor", ">native size"];
     report.push(table(&columns, cells.collect(), omitted));
     if rows.iter().any(|r| r.lost > 0) {
         let text =
-            "Lost: the object does not own it, it is a block of memory of its own, and nothing else points there.";
+            "Lost: of those not owned, blocks of memory of their own to which nothing else points.";
         report.text(Tone::Quiet, text);
     }
 }
