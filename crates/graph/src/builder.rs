@@ -36,13 +36,15 @@ impl Builder {
     }
 
     /// The finished snapshot.  References to objects that never came are dropped
-    /// and counted as the defect `dangling-reference`.
+    /// and counted as the defect `dangling-reference`; a running frame's places that its
+    /// target's count has no room for are weak.
     pub fn build(mut self) -> Snapshot {
         let n = self.graph.len() as u32;
         if self.graph.target.iter().any(|&t| t >= n) {
             let dropped = self.drop_dangling(n);
             *self.tail.facts.defects.entry("dangling-reference".into()).or_default() += dropped;
         }
+        crate::stale::weaken(&mut self.graph);
         let Tail { types, mut roots, mut named, regions, mut births, mut wrappers, mut facts } = self.tail;
         let unknown = births.as_mut().map_or(0, |b| b.keep_known(n as usize, types.len()));
         if unknown > 0 {

@@ -14,6 +14,7 @@ mod node;
 mod progress;
 mod root;
 mod sink;
+mod stale;
 mod store;
 mod wrapper;
 

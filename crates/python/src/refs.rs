@@ -64,6 +64,7 @@ pub fn refs(snapshot: &Snapshot, referrers: &Transpose, n: NodeId) -> Refs {
     for (holder, number) in referrers.referrers(n) {
         let edge = graph.edge(number);
         match edge.kind {
+            EdgeKind::Weak if edge.certainty == Certainty::Conservative => {}
             EdgeKind::Weak => found.weak += 1,
             EdgeKind::Frame if edge.certainty == Certainty::Conservative => {}
             _ => found.references.push(reference(snapshot, referrers, &known, holder, number)),

@@ -2,7 +2,7 @@
 //! new one (or, in the earlier heap, to one that is gone since), and how many.
 
 use rustc_hash::FxHashMap;
-use undying_graph::{Cancelled, EdgeKind, NodeId, Progress, RootKind, Snapshot};
+use undying_graph::{Cancelled, Certainty, EdgeKind, NodeId, Progress, RootKind, Snapshot};
 
 use crate::refcounts::is_strong;
 use crate::{NodeSet, Survival};
@@ -35,7 +35,7 @@ impl Side<'_> {
     /// tells nothing of its own.
     pub fn follows_another(&self, n: NodeId) -> bool {
         let graph = &self.snapshot.graph;
-        let mut weak = graph.edges(n).filter(|e| e.kind == EdgeKind::Weak);
+        let mut weak = graph.edges(n).filter(|e| e.kind == EdgeKind::Weak && e.certainty == Certainty::Exact);
         weak.any(|e| self.fresh.contains(e.target))
     }
 

@@ -31,8 +31,7 @@ pub fn render_wrappers(rows: &[WrapperTypeRow], limits: Limits, report: &mut Rep
         ["native type", "class", ">objects", ">owned", ">not owned", ">lost", ">no destructor", ">native size"];
     report.push(table(&columns, cells.collect(), omitted));
     if rows.iter().any(|r| r.lost > 0) {
-        let text =
-            "Lost: of those not owned, blocks of memory of their own to which nothing else points.";
+        let text = "Lost: of those not owned, blocks of memory of their own to which nothing else points.";
         report.text(Tone::Quiet, text);
     }
 }
