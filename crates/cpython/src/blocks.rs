@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashSet;
 use undying_graph::Cancelled;
-use undying_memory::{Mapping, Mappings};
+use undying_memory::{Image, Mapping, Mappings};
 
 use crate::allocator::{Allocator, Block, Pool};
 use crate::returned;
@@ -62,14 +62,7 @@ impl<'b, 'a> Blocks<'b, 'a> {
 
     /// Each block in use, those of a pool together.
     pub fn each(&self, visit: &mut dyn FnMut(Block) -> Result<(), Cancelled>) -> Result<(), Cancelled> {
-        let segments = self.space.image.segments();
-        for mapping in self.mappings.iter().filter(|m| is_memory(m)) {
-            // a segment may hold several mappings, and of a mapping only a part may be copied
-            let first = segments.partition_point(|s| s.end <= mapping.start);
-            for s in segments[first..].iter().take_while(|s| s.start < mapping.end) {
-                self.pages((s.start.max(mapping.start), s.end.min(mapping.end)), visit)?;
-            }
-        }
+        memory(self.mappings, self.space.image).try_for_each(|part| self.pages(part, visit))?;
         self.heaps.iter().try_for_each(|h| self.chunks(*h, visit))
     }
 
@@ -142,6 +135,17 @@ impl<'b, 'a> Blocks<'b, 'a> {
         }
         Ok(()) // the last one is what was never handed out
     }
+}
+
+/// The parts of memory that were copied and that allocators may have: in a segment may lie
+/// several mappings, and of a mapping only a part may have been copied.
+pub fn memory<'m>(mappings: &'m Mappings, image: &'m Image) -> impl Iterator<Item = (u64, u64)> + use<'m> {
+    let segments = image.segments();
+    mappings.iter().filter(|m| is_memory(m)).flat_map(move |m| {
+        let first = segments.partition_point(|s| s.end <= m.start);
+        let inside = segments[first..].iter().take_while(|s| s.start < m.end);
+        inside.map(|s| (s.start.max(m.start), s.end.min(m.end)))
+    })
 }
 
 /// Private memory that is no file's.

@@ -7,6 +7,7 @@ use undying_graph::{Facts, Progress, Sink};
 use undying_memory::{Captured, Memory, Plan, Process, Rest, modules, private_writable};
 
 use crate::allocator::Allocator;
+use crate::blocks;
 use crate::data::DataRanges;
 use crate::locate::{self, OpenError, Runtime};
 use crate::space::Space;
@@ -207,9 +208,7 @@ impl Target {
         let space = Space::new(&captured.image, &self.process);
         let pool_bytes = select::pool_bytes(&self.runtime.layout);
         let allocator = Allocator::new(&space, &self.runtime.layout, pool_bytes);
-        let anonymous = |a: u64| captured.mappings.find(a).is_some_and(|m| !m.is_file());
-        let parts = captured.image.segments().iter().map(|s| (s.start, s.end)).filter(|s| anonymous(s.0));
-        allocator.torn_pools(parts).0
+        allocator.torn_pools(blocks::memory(&captured.mappings, &captured.image)).0
     }
 
     fn facts(&self, copied: &Copied) -> Facts {

@@ -11,6 +11,9 @@ use crate::visit::Context;
 /// A longer line table is not read.
 const LONGEST_TABLE: u64 = 1 << 24;
 
+/// `CO_OPTIMIZED` and `CO_NEWLOCALS` (Include/code.h): it is a function's.
+const OPTIMIZED_LOCALS: u32 = 3;
+
 /// A code object's line table.
 #[derive(Clone, Copy, Debug)]
 pub struct LineTable<'a> {
@@ -67,6 +70,16 @@ pub fn name_in(space: &Space, layout: &Layout, body: Body) -> Option<String> {
     let c = &layout.code;
     let read = |at: u32| text::text(space, layout, body.word(at)).filter(|_| at != ABSENT && body.word(at) != 0);
     read(c.qualname).or_else(|| read(c.name))
+}
+
+/// Whether Cython made it for a function that it compiled: no bytecode, and flags that the
+/// interpreter's own empty code objects do not have (`__Pyx_PyCode_New`,
+/// Cython/Compiler/Code.py and Utility/ModuleSetupCode.c of 0.29; `PyCode_NewEmpty`,
+/// Objects/codeobject.c up to 3.10).
+pub fn is_compiled(cx: &Context, code: Body) -> bool {
+    let c = &cx.layout.code;
+    let has_flags = || code.half(c.flags) & OPTIMIZED_LOCALS == OPTIMIZED_LOCALS;
+    c.code != ABSENT && has_flags() && cx.space.body(code.word(c.code)).is_some_and(|b| b.word(object::SIZE) == 0)
 }
 
 /// The line that an interpreter frame is at (3.11 on), else its function's first.

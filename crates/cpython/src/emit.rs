@@ -7,7 +7,9 @@ use undying_graph::{
     Cancelled, Certainty, Detail, Edge, EdgeKind, Flags, LabelId, NamedRow, NodeId, ObjectRow, Progress, Sink, TypeId,
 };
 
+use crate::builtin::Visitor;
 use crate::class::Class;
+use crate::code;
 use crate::discover::Found;
 use crate::index::Index;
 use crate::layout::ABSENT;
@@ -46,6 +48,8 @@ pub struct Emitted {
     pub instances: Vec<u32>,
     /// Objects that stand for something native: number and address.
     pub wrapped: Vec<(u32, u64)>,
+    /// Code objects without bytecode, which Cython makes for functions that it compiled.
+    pub compiled: Vec<u64>,
     /// How many strong references are known of each object, guesses left out.
     pub counted: Vec<u32>,
 }
@@ -145,6 +149,9 @@ impl<'e, 'a, S: Sink + ?Sized> Emit<'e, 'a, S> {
             self.out.instances[number as usize] = 1;
         }
         self.out.wrapped.extend(class.wrapper.map(|_| (n, address)));
+        if class.visitor == Visitor::Code && code::is_compiled(cx, body) {
+            self.out.compiled.push(address);
+        }
         let flags = self.flags(class, address, body);
         if flags.has(Flags::STATIC) {
             self.out.statics.push(NodeId(n));

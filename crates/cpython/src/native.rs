@@ -57,8 +57,15 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
     }
 
     /// Everything, in the order of what it proves: variables, interpreters, threads, blocks.
-    pub fn run(mut self, captured: &Captured, raw: &[Block], states: &FxHashMap<u64, String>) -> Vec<Root> {
+    pub fn run(
+        mut self,
+        captured: &Captured,
+        raw: &[Block],
+        states: &FxHashMap<u64, String>,
+        compiled: &[u64],
+    ) -> Vec<Root> {
         self.variables();
+        compiled.iter().for_each(|&code| self.constants(code));
         for thread in &captured.threads {
             self.thread(captured, thread);
         }
@@ -147,6 +154,16 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
                 }
                 at += 8;
             }
+        }
+    }
+
+    /// What Cython's modules keep for each function, in variables that the compiler leaves
+    /// out where nothing reads them: its code object and the names of its variables.
+    fn constants(&mut self, code: u64) {
+        let varnames = self.cx.space.body_or_empty(code).word(self.cx.layout.code.varnames);
+        for id in [code, varnames].into_iter().filter_map(|a| self.wanting(a)).collect::<Vec<_>>() {
+            let label = self.sink.label("constants of a module that Cython compiled");
+            self.take(id, RootKind::Static, label);
         }
     }
 

@@ -99,7 +99,7 @@ pub fn walk<S: Sink + ?Sized>(
     let (objects, found) = discover(&cx, &survey, &blocks, progress)?;
     let index = Index::new(objects);
     let mut emitted = Emit::new(&cx, &found, &index, sink).run(progress)?;
-    let native = natives(&cx, captured, &survey, &found, &index, std::mem::take(&mut emitted.counted), sink);
+    let native = natives(&cx, captured, &survey, &found, &index, &mut emitted, sink);
     let mut wrong = births::Wrong::new();
     let births = births::read(&cx, &index, runtime.address, sink, &mut wrong);
     fill(&mut facts, &survey, &found, &emitted);
@@ -132,13 +132,13 @@ fn natives<S: Sink + ?Sized>(
     survey: &Survey,
     found: &Found,
     index: &Index,
-    counted: Vec<u32>,
+    emitted: &mut Emitted,
     sink: &mut S,
 ) -> Vec<Root> {
-    let mut natives = Natives::new(cx, index, counted, sink);
+    let mut natives = Natives::new(cx, index, std::mem::take(&mut emitted.counted), sink);
     // a module's name is one for a reference that `sys.modules` has
     survey.held.iter().filter(|h| h.kind != RootKind::Module).for_each(|h| natives.known(h.target));
-    natives.run(captured, &found.raw, &survey.states)
+    natives.run(captured, &found.raw, &survey.states, &emitted.compiled)
 }
 
 fn survey(cx: &Context, runtime: &Runtime, captured: &Captured) -> Result<Survey, WalkError> {
