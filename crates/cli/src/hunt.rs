@@ -315,6 +315,7 @@ fn sentence(trouble: &Trouble, wanted: &Wanted) -> Failure {
                 code.unwrap_or(0)
             ),
         },
+        Trouble::Late => format!("{name} does not return"),
         Trouble::Stopped => return Failure::interrupted(signals::received()),
         Trouble::Io(e) => format!("cannot talk to the program: {e}"),
     };

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use undying_recorder::{Limits, RecordError, Recording};
 
@@ -29,11 +31,19 @@ const TICK_MS: u16 = 100;
 /// How long it may take to end by itself.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// How long a rehearsal may take.
-const REHEARSAL: Duration = Duration::from_secs(30);
-
 /// The answer to calls that were recorded.
 pub type Ended = Result<Counts, Trouble>;
+
+/// What came of calls in a copy of the process.
+#[derive(Debug)]
+pub enum Rehearsal {
+    /// This process has made them, and waits.
+    Done(i32),
+    /// There is no copying.
+    NoCopy,
+    /// They are not what they are in the process itself.
+    Failed(String),
+}
 
 /// What is to be called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,6 +82,8 @@ pub enum Trouble {
     Refused(char, String),
     /// It ended, and how.
     Ended(ExitStatus),
+    /// No answer came within the time that there was for it.
+    Late,
     /// A signal asked us to stop.
     Stopped,
     /// It could not be started or asked.
@@ -147,21 +159,31 @@ impl Driven {
         counts(&self.answer(false, 'C')?)
     }
 
-    /// Has so many calls made in a copy of the process, which waits then to be looked at.
-    /// `None` where there can be no copy.
-    pub fn rehearse(&mut self, number: u64) -> Result<Option<Counts>, Trouble> {
+    /// Has so many calls made in a copy of the process, which waits then to be looked at:
+    /// its process, or why there is none.  The calls may take `patience`.
+    pub fn rehearse(&mut self, number: u64, patience: Duration) -> Result<Rehearsal, Trouble> {
         self.spare.heard.clear();
         self.say("F")?;
+        let copy = match self.answer(false, 'F')?.parse::<i32>() {
+            Ok(copy) if copy > 0 => copy,
+            _ => return Ok(Rehearsal::NoCopy),
+        };
         self.spare.stream.write_all(format!("C{number}").as_bytes())?;
         // Should the copy die, nobody says so: the socket is the original's too.
-        self.until = Some(Instant::now() + REHEARSAL);
+        self.until = Some(Instant::now() + patience);
         let answer = self.answer(true, 'C');
         self.until = None;
-        match answer {
-            Ok(said) => counts(&said).map(Some),
-            Err(Trouble::Refused('F', _)) => Ok(None),
-            Err(trouble) => Err(trouble),
-        }
+        let why = match answer {
+            Ok(_) => return Ok(Rehearsal::Done(copy)),
+            Err(Trouble::Refused('E' | 'X', why)) => format!("they end with {}", why.trim_end_matches([':', ' '])),
+            Err(Trouble::Late) => "they do not come to an end".to_owned(),
+            Err(trouble) => return Err(trouble),
+        };
+        // It is a child of ours that nobody has waited for: the number is still its own.
+        let _ = kill(Pid::from_raw(copy), Signal::SIGKILL);
+        self.say(&format!("W{copy}"))?;
+        self.answer(false, 'W')?;
+        Ok(Rehearsal::Failed(why))
     }
 
     /// Makes so many calls while the words at these addresses are watched.  Gives what
@@ -220,7 +242,7 @@ impl Driven {
                 return Err(Trouble::Stopped);
             }
             if self.until.is_some_and(|until| Instant::now() > until) {
-                return Err(Trouble::Refused('F', "no answer".to_owned()));
+                return Err(Trouble::Late);
             }
             self.listen(of_copy)?;
         }

@@ -1,7 +1,7 @@
 # Runs the callable that is hunted in, in an interpreter of its own, and does what it
 # is told through a socket, one command at a time: C<n> makes n calls and answers with
-# the allocators' counts; F makes a copy of the process, which listens at the spare
-# socket and in which calls can be rehearsed; W<pid> waits until the copy is gone; B<n>
+# the allocators' counts; F makes a copy of the process, says which it is, and it listens
+# at the spare socket: calls can be rehearsed in it; W<pid> waits until it is gone; B<n>
 # records births from now on, n frames deep; Q or an end of file ends it.  While it waits it
 # is always in the same place with the same locals, and it keeps nothing from one
 # command to the next: what is left after n calls is the callable's.  Runs on 3.8 and later.
@@ -14,11 +14,12 @@ from time import perf_counter
 
 class _Channel:
     # The program may replace functions of os: hence what is kept here.
-    __slots__ = ("fd", "read", "write", "leave")
+    __slots__ = ("fd", "is_copy", "read", "write", "leave")
 
     def __init__(self, fd):
         os.set_inheritable(fd, False)
         self.fd, self.read, self.write, self.leave = fd, os.read, os.write, os._exit
+        self.is_copy = False
 
     def say(self, text):
         data = text.encode("utf-8", "replace")
@@ -26,7 +27,10 @@ class _Channel:
             data = data[self.write(self.fd, data):]
 
     def refuse(self, letter, why, shown=None):
-        # The traceback is the program's alone: without our own frames.
+        # The traceback is the program's alone: without our own frames.  A copy writes
+        # nothing out, of what happens in it or of what the program will write itself.
+        if self.is_copy:
+            shown = None
         if shown is not None:
             from traceback import print_exception
 
@@ -34,7 +38,7 @@ class _Channel:
             while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
                 inner = inner.tb_next
             print_exception(type(shown), shown, inner)
-        for stream in (sys.stdout, sys.stderr):
+        for stream in () if self.is_copy else (sys.stdout, sys.stderr):
             try:
                 stream.flush()
             except Exception:
@@ -176,9 +180,9 @@ def _serve(channel, spare, call, args, kwargs, expected, native, fork):
         elif letter == b"F":
             here = fork() if fork else -1
             if here == 0:
-                channel.fd = spare
-            elif here < 0:
-                channel.say("F\n")
+                channel.fd, channel.is_copy = spare, True
+            else:
+                channel.say("F%d\n" % here)
             here = None
         elif letter == b"W":
             try:
@@ -193,8 +197,7 @@ def _serve(channel, spare, call, args, kwargs, expected, native, fork):
             start = None
             channel.say("B\n")
         letter = number = word = None
-    if channel.fd == spare:
-        # The copy writes nothing out that the program will write out itself.
+    if channel.is_copy:
         channel.leave(0)
 
 

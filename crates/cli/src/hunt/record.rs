@@ -2,13 +2,15 @@
 //! of objects that leak.  Where an object will lie that is not yet made is learnt from a
 //! rehearsal: a copy of the process makes the same calls from the same memory.
 
+use std::time::Duration;
+
 use undying_analysis::flight::{Recorded, told, verdict};
 use undying_analysis::hunt::{HuntAnswer, Leak, Quarry, quarry};
 use undying_graph::Snapshot;
 use undying_recorder::{End, Limits, Recording};
 
 use super::Hunting;
-use super::child::Trouble;
+use super::child::{Rehearsal, Trouble};
 use crate::failure::Failure;
 use crate::source::{self, Target};
 
@@ -18,6 +20,9 @@ const WATCHED: usize = 4;
 const TRIES: usize = 3;
 /// Calls that are recorded: few are enough, more where one in many leaks.
 const CALLS: (u64, u64) = (3, 300);
+/// How long a rehearsal may take, and how much longer than the same calls took before.
+const REHEARSAL: Duration = Duration::from_secs(5);
+const SLOWER: f64 = 10.0;
 
 /// What came of a recording.
 #[derive(Default)]
@@ -65,15 +70,26 @@ impl Hunting<'_> {
 
     fn try_to_record(&mut self, leaks: &[Leak], calls: u64) -> Result<Tried, Failure> {
         let before = self.capture()?;
-        let rehearsed = self.driven.rehearse(calls);
-        let Some(copy) = self.told(rehearsed)? else {
-            return Ok(Tried::Done(Records::none("no copy of the process could be made to rehearse in")));
+        let patience = REHEARSAL + Duration::from_secs_f64((self.pace.seconds * calls as f64 * SLOWER).min(60.0));
+        let rehearsed = self.driven.rehearse(calls, patience);
+        let copy = match self.told(rehearsed)? {
+            Rehearsal::Done(copy) => copy,
+            Rehearsal::NoCopy => {
+                return Ok(Tried::Done(Records::none("no copy of the process could be made to rehearse in")));
+            }
+            Rehearsal::Failed(why) => {
+                let why = format!(
+                    "the calls are rehearsed in a copy of the process, and there {why}; a copy has none of the \
+                     threads that were there before: let each call begin those that it needs"
+                );
+                return Ok(Tried::Done(Records::none(why)));
+            }
         };
-        let found = source::load(&Target::Live(copy.pid), self.bars)
+        let found = source::load(&Target::Live(copy), self.bars)
             .and_then(|after| Ok(quarry(&before, &after, leaks, WATCHED, self.bars)?));
         let watched = found.and_then(|found| self.watch(&found, calls));
         // Only now: before, it would not have been the same memory to the last byte.
-        let dismissed = self.driven.dismiss(copy.pid);
+        let dismissed = self.driven.dismiss(copy);
         let (records, is_alive) = watched?;
         if !is_alive || records.objects.is_empty() {
             return Ok(Tried::Done(records));
