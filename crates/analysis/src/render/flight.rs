@@ -13,7 +13,7 @@ const SHOWN: usize = 24;
 pub fn render_flight(recorded: &Recorded, report: &mut Report) {
     report.part(format!("Recorded: one {} at {:#x}", recorded.type_name, recorded.address));
     let changes = plural(recorded.changes as u64, "change");
-    let text = format!("{changes} of its reference count in {}.", plural(recorded.calls, "call"));
+    let text = format!("{changes} of the count at this address in {}.", plural(recorded.calls, "call"));
     report.text(Tone::Quiet, text);
     if !recorded.complete {
         report.text(Tone::Warning, "The recording is not complete: the verdict is of what is there.");
@@ -70,8 +70,11 @@ fn history(rows: &[ChangeTold], report: &mut Report) {
         return;
     }
     let accused = rows.iter().position(|r| r.accused).unwrap_or(0);
-    let from = accused.saturating_sub(SHOWN / 2).min(rows.len().saturating_sub(SHOWN));
-    let cells = rows[from..].iter().take(SHOWN).map(|r| {
+    // others lay at the address before: their lives tell nothing of this one's
+    let born = rows[..=accused].iter().rposition(|r| r.what == "born").unwrap_or(0);
+    let from = born.max(accused.saturating_sub(SHOWN / 2));
+    let rows = &rows[from..];
+    let cells = rows.iter().take(SHOWN).map(|r| {
         let answer = match (r.answer, r.accused) {
             (_, true) => "never answered".to_owned(),
             (Some(n), _) => format!("#{}", count(n as u64)),
