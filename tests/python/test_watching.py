@@ -97,6 +97,16 @@ class Watching(unittest.TestCase):
         self.assertEqual((node.born, node.dead_by_count, node.dead_by_collector, node.alive), (10, 0, 10, 0))
         self.assertEqual(sum(row.count for row in w.garbage if row.type == HERE + ".Node"), 10)
 
+    def test_a_tuple_that_begins_with_a_class_is_no_instance(self):
+        with undying.watching() as w:
+            kept.append(make())
+            # so many classes that what is known of tuples is forgotten in between
+            others = [(type("C%d" % n, (), {})(), (Thing, n)) for n in range(3000)]
+        lives = {row.type: row for row in w.lives}
+        self.assertEqual((lives[HERE + ".Thing"].born, lives[HERE + ".Thing"].alive), (1, 1))
+        self.assertEqual(self.one(w).count, 1)
+        del others
+
     def test_what_is_allowed_may_stay(self):
         with undying.watching() as w:
             kept.append(make())

@@ -111,8 +111,15 @@ impl Classes {
     /// The class of a living object whose block begins here.  Classes that are known are
     /// looked for first, for a linked header points to another one, not known for a class.
     pub fn of_living(&mut self, of: &Telling<'_>, ledger: &mut Ledger, block: u64, birth: Record) -> Option<Known> {
-        let place =
-            |before: &u32| birth.may_hold(u64::from(*before) + 16) && count(of, block + u64::from(*before)) != 0;
+        // the header before an object begins with a link; the first item of a tuple may be a
+        // class behind what reads as a count
+        let linked = |before: u32| {
+            let link = if before == 0 { 0 } else { of.living.word(block, before - 16) };
+            link == 0 || (link & 7 == 0 && link >= 1 << 16)
+        };
+        let place = |before: &u32| {
+            birth.may_hold(u64::from(*before) + 16) && count(of, block + u64::from(*before)) != 0 && linked(*before)
+        };
         let class = |before: u32| of.living.word(block, before + 8);
         let fits = |known: &Known, before: u32| known.before == before && birth.may_hold(u64::from(known.least));
         let places = || [0, 16, 32].into_iter().filter(place);
