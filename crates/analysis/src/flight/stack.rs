@@ -127,6 +127,14 @@ impl Stack {
             false => Some(first),
         }
     }
+
+    /// A part of a function that the compiler set apart goes by the name of the whole, which
+    /// is laid into it: the line is the inner one's.
+    pub fn inner_part(&self, frame: usize) -> usize {
+        let whole = &self.chain[frame];
+        let alike = |f: &&NativeFrame| f.stack == whole.stack && f.function == whole.function;
+        frame - self.chain[..frame].iter().rev().take_while(alike).count()
+    }
 }
 
 fn is_evaluation(frame: &NativeFrame) -> bool {

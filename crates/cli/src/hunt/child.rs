@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -111,7 +112,9 @@ pub struct Driven {
     pid: i32,
     /// When to give up waiting for an answer.
     until: Option<Instant>,
-    /// Holds driver.py, which multiprocessing may read again.
+    /// The driver, as its code objects name it.
+    file: PathBuf,
+    /// Holds it; multiprocessing may read it again.
     _directory: TempDir,
 }
 
@@ -129,7 +132,7 @@ impl Driven {
             descriptors.push(duplicate(DESCRIPTOR).or_else(|_| duplicate(3))?);
         }
         let mut command = Command::new(python);
-        command.arg(file).args(descriptors.iter().map(ToString::to_string));
+        command.arg(&file).args(descriptors.iter().map(ToString::to_string));
         command.arg(if wanted.is_script { "script" } else { "module" }).arg(&wanted.place).arg(&wanted.name);
         command.arg(if wanted.expect_errors { "1" } else { "0" }).args(&wanted.arguments);
         command.stdout(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?));
@@ -138,12 +141,27 @@ impl Driven {
             nix::unistd::close(descriptor)?;
         }
         let line = |stream: UnixStream| Line { stream, heard: Vec::new() };
-        Ok(Driven { child: child?, main: line(main), spare: line(spare), pid: 0, until: None, _directory: directory })
+        Ok(Driven {
+            child: child?,
+            main: line(main),
+            spare: line(spare),
+            pid: 0,
+            until: None,
+            file,
+            _directory: directory,
+        })
     }
 
     /// Its process; 0 before [`Driven::ready`].
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Whether the line is one of the driver's at which nothing of the program runs: its own
+    /// loops and variables take references to `None` and other constants too.
+    pub fn is_own(&self, file: &str, line: u32) -> bool {
+        let text = DRIVER.lines().nth((line as usize).saturating_sub(1)).unwrap_or("").trim();
+        Path::new(file) == self.file && text != "collect()" && !text.starts_with("call(*args")
     }
 
     /// Waits until the callable is found.

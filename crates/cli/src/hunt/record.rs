@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use undying_analysis::flight::{Recorded, told, verdict};
 use undying_analysis::hunt::{HuntAnswer, Leak, Quarry, quarry};
-use undying_graph::Snapshot;
+use undying_graph::{Change, Snapshot};
 use undying_recorder::{End, Limits, Recording};
 
 use super::Hunting;
@@ -110,7 +110,7 @@ impl Hunting<'_> {
         let addresses: Vec<u64> = found.iter().map(|q| q.address).collect();
         let (recording, ended) = self.driven.record(calls, &addresses, &Limits::default());
         let recording = match recording {
-            Ok(recording) => recording,
+            Ok(recording) => self.of_the_program(recording),
             Err(why) => return Ok((Records::none(why.to_string()), true)),
         };
         let objects = judged(found, &recording, calls);
@@ -126,6 +126,15 @@ impl Hunting<'_> {
                 Ok((Records { objects, note }, false))
             }
         }
+    }
+}
+
+impl Hunting<'_> {
+    /// What the program did, without what the driver did between its calls.
+    fn of_the_program(&self, mut recording: Recording) -> Recording {
+        let is_own = |c: &Change| c.python.first().is_some_and(|f| self.driven.is_own(&f.file, f.line));
+        recording.changes.retain(|c| !is_own(c));
+        recording
     }
 }
 
