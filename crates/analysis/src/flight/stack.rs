@@ -81,9 +81,13 @@ impl Stack {
         let evaluation = frames.get(end).map_or(0, |f| f.stack);
         // what is laid into the evaluation is a part of it
         let inner: Vec<&NativeFrame> = frames[..end].iter().filter(|f| f.stack != evaluation).collect();
+        // Python's own modules are taken for the interpreter where others called them
+        let others = inner.iter().any(|f| is_foreign(f) && !is_standard(f));
+        let is_foreign = |f: &NativeFrame| is_foreign(f) && !(others && is_standard(f));
         let first = inner.iter().position(|f| is_foreign(f));
         // the physical function that native code called
-        let called = first.and_then(|n| inner[..n].iter().rev().find(|f| !f.inlined && f.interpreter));
+        let is_python = |f: &NativeFrame| f.interpreter || is_standard(f);
+        let called = first.and_then(|n| inner[..n].iter().rev().find(|f| !f.inlined && is_python(f)));
         let through = called.and_then(|f| f.function.clone());
         let alone = first == Some(0) || called.is_none() || through.as_deref().is_some_and(|n| COUNTING.contains(&n));
         let hand = match first {
@@ -144,6 +148,11 @@ fn is_evaluation(frame: &NativeFrame) -> bool {
 fn is_foreign(frame: &NativeFrame) -> bool {
     let name = frame.library.rsplit('/').next().unwrap_or("");
     !frame.interpreter && !name.is_empty() && !SYSTEM.iter().any(|s| name.starts_with(s))
+}
+
+/// An extension module of the standard library.
+fn is_standard(frame: &NativeFrame) -> bool {
+    frame.library.contains("/lib-dynload/")
 }
 
 /// Functions of owners that give up what they held: `list_dealloc`, `tupledealloc`,
