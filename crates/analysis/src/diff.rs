@@ -6,7 +6,7 @@ use serde::Serialize;
 use undying_graph::{Cancelled, LabelId, NodeId, Progress, RootKind, Snapshot};
 
 use crate::growth::{Grown, Holder, growth};
-use crate::references::{Ledger, Lost, Mistake, Uncollectable, changes, uncollectable};
+use crate::references::{Ledger, Lost, Mistake, changes, uncollectable};
 use crate::suspects::{self, Suspect};
 use crate::{ClassChange, CycleLimits, Garbage, Intermediates, Ledgers, NodeSet, Survival};
 use crate::{class_changes, components_within, cycles, ledgers, paths, survival};
@@ -126,13 +126,15 @@ pub fn diff(
     let alive = |n: NodeId| forest.reaches(n) && !dead.dead.contains(n);
     let grown = growth(before, after, &same, forest, alive, progress)?;
     let told = history.enter(grown);
-    let lost = lost(before, after, &same, counts, dead, history, progress)?;
+    let stuck = uncollectable(after, counts, dead, Some(forest), progress)?;
+    let ledger = Ledger { snapshot: after, counts, uncollectable: &stuck };
+    let lost = lost(before, &ledger, &same, history, progress)?;
     history.intervals.push(interval(before, after, &same));
     let classes = class_changes(before, after, &same);
     // what only a count keeps alive is told by the references
-    let (unnamed, told): (Vec<_>, Vec<_>) = told.into_iter().partition(|(g, _)| is_told(g, &lost.1));
+    let (unnamed, told): (Vec<_>, Vec<_>) = told.into_iter().partition(|(g, _)| is_told(g, &lost));
     let mut found = suspects::growth::find(after, &told, &classes);
-    found.extend(suspects::references::grown(after, counts, forest, &lost.0, &lost.1));
+    found.extend(suspects::references::grown(after, counts, forest, &stuck, &lost));
     if found.is_empty() {
         found = suspects::growth::find(after, &unnamed, &classes);
     }
@@ -150,32 +152,31 @@ pub fn diff(
 /// What came of references, each with how much came in each interval.
 type Courses = Vec<(Lost, Vec<i64>)>;
 
-/// What came of lost and stolen references in this interval, each with its whole course;
-/// and the cycles that no collector frees.
+/// What came of lost and stolen references in this interval, and of cycles that no
+/// collector frees, each with its whole course.
 fn lost(
     before: &Snapshot,
-    after: &Snapshot,
+    later: &Ledger,
     same: &Survival,
-    counts: &crate::Refcounts,
-    dead: &Garbage,
     history: &mut History,
     progress: &dyn Progress,
-) -> Result<(Vec<Uncollectable>, Courses), Cancelled> {
-    let earlier_counts = crate::refcounts(before, progress)?;
-    let earlier_dead = crate::garbage(before, &earlier_counts, progress)?;
-    let stuck = uncollectable(after, counts, dead, progress)?;
-    let earlier_stuck = uncollectable(before, &earlier_counts, &earlier_dead, progress)?;
-    let earlier = Ledger { snapshot: before, counts: &earlier_counts, uncollectable: &earlier_stuck };
-    let later = Ledger { snapshot: after, counts, uncollectable: &stuck };
+) -> Result<Courses, Cancelled> {
+    let counts = crate::refcounts(before, progress)?;
+    let mut stuck = Vec::new();
+    if !later.uncollectable.is_empty() {
+        let dead = crate::garbage(before, &counts, progress)?;
+        stuck = uncollectable(before, &counts, &dead, None, progress)?;
+    }
+    let earlier = Ledger { snapshot: before, counts: &counts, uncollectable: &stuck };
     let at = history.intervals.len();
     let mut told = Vec::new();
-    for mut change in changes(&earlier, &later, same) {
+    for mut change in changes(&earlier, later, same) {
         let row = history.lost.entry((change.mistake, change.key.clone())).or_default();
         row.add(at, change.references, change.bytes, change.retained);
         (change.bytes, change.retained) = (row.bytes, row.retained);
         told.push((change, row.counts.clone()));
     }
-    Ok((stuck, told))
+    Ok(told)
 }
 
 /// Whether what grew is kept by native code without a name, or by a stale word here and

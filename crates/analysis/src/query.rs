@@ -174,7 +174,7 @@ fn report(snapshot: &Snapshot, kept: &mut Intermediates, progress: &dyn Progress
         let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;
         found.extend(suspects::ownership::find(snapshot, None, forest, progress)?);
     }
-    let stuck = crate::references::uncollectable(snapshot, counts, dead, progress)?;
+    let stuck = crate::references::uncollectable(snapshot, counts, dead, kept.forest.as_ref(), progress)?;
     // a process that looks at itself does not see what its own stack holds
     if snapshot.facts.stacks && (counts.totals.excess + counts.totals.deficit > 0 || !stuck.is_empty()) {
         let forest = need(&mut kept.forest, || paths::forest(snapshot, counts, progress))?;

@@ -171,6 +171,9 @@ pub fn refcounts(snapshot: &Snapshot, progress: &dyn Progress) -> Result<Refcoun
     for n in graph.nodes() {
         answer.judge(graph, n);
     }
+    for &n in answer.found.guessed.keys() {
+        answer.guessed.insert(NodeId(n));
+    }
     Ok(answer)
 }
 
@@ -255,12 +258,18 @@ impl Refcounts {
     }
 
     fn judge(&mut self, graph: &Graph, n: NodeId) {
-        if self.found.guessed.contains_key(&n.0) {
-            self.guessed.insert(n);
-        }
-        let Some(balance) = self.balance(graph, n) else {
+        let Some(count) = counted(graph, n) else { return };
+        if count != 0 && self.found.exact[n.index()] as u64 == count {
+            // nearly all are: nothing else need be looked up
+            self.totals.mortal += 1;
+            self.totals.exact += 1;
+            let others = !self.found.from_others.is_empty() && self.found.from_others.contains_key(&n.0);
+            if others && self.candidates.contains(n) {
+                self.left_over.insert(n);
+            }
             return;
-        };
+        }
+        let Some(balance) = self.balance(graph, n) else { return };
         let Balance { counted, exact, .. } = balance;
         // nobody frees a static type, and code that makes one does not always count
         let flags = graph.flags(n);

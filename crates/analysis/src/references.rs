@@ -102,7 +102,7 @@ pub fn references(
     forest: &Forest,
     progress: &dyn Progress,
 ) -> Result<ReferencesAnswer, Cancelled> {
-    let uncollectable = uncollectable(snapshot, counts, dead, progress)?;
+    let uncollectable = uncollectable(snapshot, counts, dead, Some(forest), progress)?;
     let mut found = suspects::references::find(snapshot, counts, &uncollectable, forest);
     found.extend(suspects::ownership::find(snapshot, None, forest, progress)?);
     let all = by_type(snapshot, counts);

@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use undying_graph::{Cancelled, Flags, Graph, NodeId, Progress, Snapshot, TypeId};
 
+use crate::paths::Forest;
 use crate::refcounts::{counted, is_exact, is_strong};
 use crate::references::type_file;
 use crate::{Cycle, CycleLimits, Garbage, NodeSet, Refcounts, components_within, cycles, naming};
@@ -43,14 +44,21 @@ pub struct Uncollectable {
 }
 
 /// Finds them: what neither a root reaches nor anything that is counted more often than
-/// found, and what the collector will not free; by shape.
+/// found, and what the collector will not free; by shape.  `reached`, where it is at hand,
+/// spares the search where everything has a way.
 pub fn uncollectable(
     snapshot: &Snapshot,
     counts: &Refcounts,
     dead: &Garbage,
+    reached: Option<&Forest>,
     progress: &dyn Progress,
 ) -> Result<Vec<Uncollectable>, Cancelled> {
     let graph = &snapshot.graph;
+    let living = |n: NodeId| counted(graph, n).is_some_and(|c| c > 0);
+    let outside = |f: &Forest| graph.nodes().all(|n| f.reaches(n) || dead.dead.contains(n) || !living(n));
+    if reached.is_some_and(outside) {
+        return Ok(Vec::new());
+    }
     let lost = unreachable(snapshot, counts, dead, progress)?;
     if lost.is_empty() {
         return Ok(Vec::new());
@@ -144,7 +152,8 @@ fn unreachable(
         }
     }
     let mut lost = NodeSet::new(graph.len());
-    let living = |n: NodeId| counted(graph, n).is_none_or(|c| c > 0);
+    // what says nothing of its count is held
+    let living = |n: NodeId| counted(graph, n).is_some_and(|c| c > 0);
     for n in graph.nodes().filter(|&n| !alive.contains(n) && !dead.dead.contains(n) && living(n)) {
         lost.insert(n);
     }
