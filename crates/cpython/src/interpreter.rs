@@ -166,9 +166,10 @@ fn thread(cx: &Context, address: u64, native: &[Thread], found: &mut Vec<Held>) 
         }
     }
     if cx.layout.iframe.size == ABSENT {
-        if body.word(t.frame) != 0 {
+        // whoever runs a frame has a reference to it (Python/ceval.c, Objects/call.c)
+        for target in list(cx, body.word(t.frame), cx.layout.frame.back, MOST_FRAMES) {
             let label = format!("{name} · running frame");
-            found.push(Held { target: body.word(t.frame), kind: RootKind::Frame, label, certain: true });
+            found.push(Held { target, kind: RootKind::Frame, label, certain: true });
         }
         return;
     }
