@@ -4,9 +4,11 @@ that only look as if they did.  The native ways are made with ctypes."""
 import ctypes
 import functools
 import itertools
+import queue
 import random
 import re
 import sys
+import threading
 
 gain = ctypes.pythonapi.Py_IncRef
 lose = ctypes.pythonapi.Py_DecRef
@@ -67,6 +69,28 @@ def orphans():
 def orphans_on_the_way_out():
     gain(Thing())
     raise ValueError("expected")
+
+
+asked, answered = queue.Queue(), queue.Queue()
+
+
+def works():
+    while True:
+        asked.get()
+        gain(Thing())
+        answered.put(True)
+
+
+def waits_for_a_worker():
+    # the thread lives on, so that a copy of the process does not have it
+    if not workers:
+        workers.append(threading.Thread(target=works, daemon=True))
+        workers[0].start()
+    asked.put(True)
+    answered.get()
+
+
+workers = []
 
 
 def allocates():
