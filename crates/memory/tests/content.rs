@@ -92,11 +92,22 @@ fn every_byte_is_there_and_nothing_else() {
     target.finish();
 }
 
+/// Until it is in `read(0, …)` (proc(5), `/proc/PID/syscall`): what it does on its way there
+/// changes its memory.
+fn waits_for_input(pid: i32) {
+    let began = std::time::Instant::now();
+    while !std::fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|s| s.starts_with("0 0x0 ")) {
+        assert!(began.elapsed().as_secs() < 60, "it never comes to wait");
+        std::thread::yield_now();
+    }
+}
+
 /// Slow twin: each word of the image is what one read of the (sleeping) target gives.
 #[test]
 fn the_image_agrees_with_reads_of_the_live_process() {
     let target = Target::code("import sys; x = [str(i) for i in range(50000)]; print('READY'); sys.stdin.readline()");
     let process = Process::open(target.pid()).unwrap();
+    waits_for_input(target.pid());
     let c = capture(target.pid());
     let mut page = vec![0; 4096];
     for s in c.image.segments() {
