@@ -14,6 +14,9 @@ import tempfile
 import textwrap
 import unittest
 
+# a shell starts what runs in the background without it, and children inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "LIVES.md")
 COMMAND = os.path.join(sysconfig.get_path("scripts"), "undying")
 PIPE = subprocess.PIPE

@@ -11,6 +11,9 @@ import sysconfig
 import tempfile
 import unittest
 
+# a shell starts what runs in the background without it, and children inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 COMMAND = os.path.join(sysconfig.get_path("scripts"), "undying")
 PIPE = subprocess.PIPE
 
