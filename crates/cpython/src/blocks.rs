@@ -137,15 +137,9 @@ impl<'b, 'a> Blocks<'b, 'a> {
     }
 }
 
-/// The parts of memory that were copied and that allocators may have: in a segment may lie
-/// several mappings, and of a mapping only a part may have been copied.
+/// The parts of memory that were copied and that allocators may have.
 pub fn memory<'m>(mappings: &'m Mappings, image: &'m Image) -> impl Iterator<Item = (u64, u64)> + use<'m> {
-    let segments = image.segments();
-    mappings.iter().filter(|m| is_memory(m)).flat_map(move |m| {
-        let first = segments.partition_point(|s| s.end <= m.start);
-        let inside = segments[first..].iter().take_while(|s| s.start < m.end);
-        inside.map(|s| (s.start.max(m.start), s.end.min(m.end)))
-    })
+    mappings.iter().filter(|m| is_memory(m)).flat_map(|m| image.within((m.start, m.end)))
 }
 
 /// Private memory that is no file's.

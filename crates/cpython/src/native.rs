@@ -219,12 +219,9 @@ impl<'n, 'a, S: Sink + ?Sized> Natives<'n, 'a, S> {
     }
 
     /// A stretch, of which parts may not have been copied.
-    fn pieces(&mut self, (start, end): (u64, u64), kind: RootKind, name: &dyn Fn() -> String) {
-        let cx = self.cx;
-        let segments = cx.space.image.segments();
-        let first = segments.partition_point(|s| s.end <= start);
-        for s in segments[first..].iter().take_while(|s| s.start < end) {
-            self.stretch(s.start.max(start), s.end.min(end), kind, name);
+    fn pieces(&mut self, range: (u64, u64), kind: RootKind, name: &dyn Fn() -> String) {
+        for (start, end) in self.cx.space.image.within(range) {
+            self.stretch(start, end, kind, name);
         }
     }
 

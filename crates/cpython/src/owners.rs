@@ -24,13 +24,7 @@ impl Owners {
         // the interpreter's own variables last: its tables point everywhere
         let (own, others): (Vec<_>, Vec<_>) = cx.statics.parts().partition(|p| cx.statics.is_interpreter(p.0));
         // a library's data begins with what is made read-only, which is not copied
-        let segments = cx.space.image.segments();
-        let copied = |(start, end): (u64, u64)| {
-            let first = segments.partition_point(|s| s.end <= start);
-            let inside = segments[first..].iter().take_while(move |s| s.start < end);
-            inside.map(move |s| (s.start.max(start), s.end.min(end)))
-        };
-        for (start, end) in others.into_iter().chain(own).flat_map(copied) {
+        for (start, end) in others.into_iter().chain(own).flat_map(|part| cx.space.image.within(part)) {
             let from = start.next_multiple_of(8);
             let words = end.saturating_sub(from) / 8;
             for (i, word) in cx.space.body_or_empty(from).words(0, words).enumerate() {

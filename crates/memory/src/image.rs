@@ -39,6 +39,14 @@ impl Image {
         &self.segments
     }
 
+    /// The copied parts of a range, by address: a segment may hold several mappings, and of a
+    /// mapping only a part may have been copied.
+    pub fn within(&self, (start, end): (u64, u64)) -> impl Iterator<Item = (u64, u64)> + use<'_> {
+        let first = self.segments.partition_point(|s| s.end <= start);
+        let inside = self.segments[first..].iter().take_while(move |s| s.start < end);
+        inside.map(move |s| (s.start.max(start), s.end.min(end)))
+    }
+
     /// The bytes of one segment.
     pub fn segment_bytes(&self, s: &Segment) -> &[u8] {
         self.all().get(s.offset..s.offset + (s.end - s.start) as usize).unwrap_or(&[])
