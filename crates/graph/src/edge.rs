@@ -66,7 +66,8 @@ named_enum! {
         Base = "base",
         /// The object's reference to its own class (instances of heap types).
         Type = "type",
-        /// A weak reference: it keeps nothing alive and counts in no refcount.
+        /// A weak reference: it keeps nothing alive and counts in no refcount.  Of certainty
+        /// `conservative`: a place on a running frame's stack that holds nothing any more.
         Weak = "weak",
         /// From raw memory that the object owns.
         Native = "native",

@@ -224,9 +224,9 @@ impl<'a> Pairing<'a> {
     fn site(&self, unit: &Unit) -> Option<Site> {
         let stack = self.stacks.get(&unit.change)?;
         let handed = unit.birth || unit.hand == Hand::ForNative;
-        let own = self.common(unit, stack).or_else(|| stack.own(handed)).filter(|&n| n < stack.chain.len())?;
+        let own = self.common(unit, stack).or_else(|| stack.own(handed))?;
         Some(Site {
-            frame: stack.chain.get(stack.inner_part(own))?.clone(),
+            frame: stack.inner_part(own)?.clone(),
             chain: stack.chain.clone(),
             through: stack.through.clone(),
             birth: unit.birth,

@@ -132,12 +132,12 @@ impl Stack {
         }
     }
 
-    /// A part of a function that the compiler set apart goes by the name of the whole, which
-    /// is laid into it: the line is the inner one's.
-    pub fn inner_part(&self, frame: usize) -> usize {
-        let whole = &self.chain[frame];
+    /// The frame whose line it is: a part of a function that the compiler set apart goes by
+    /// the name of the whole, which is laid into it.
+    pub fn inner_part(&self, frame: usize) -> Option<&NativeFrame> {
+        let whole = self.chain.get(frame)?;
         let alike = |f: &&NativeFrame| f.stack == whole.stack && f.function == whole.function;
-        frame - self.chain[..frame].iter().rev().take_while(alike).count()
+        self.chain[..=frame].iter().rev().take_while(alike).last()
     }
 }
 

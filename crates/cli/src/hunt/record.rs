@@ -127,9 +127,7 @@ impl Hunting<'_> {
             }
         }
     }
-}
 
-impl Hunting<'_> {
     /// What the program did, without what the driver did between its calls.
     fn of_the_program(&self, mut recording: Recording) -> Recording {
         let is_own = |c: &Change| c.python.first().is_some_and(|f| self.driven.is_own(&f.file, f.line));
