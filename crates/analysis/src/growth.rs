@@ -411,7 +411,6 @@ fn describe(
     let (key, shape) = (String::new(), String::new());
     let (mut steps, holder_step) = (way.steps, way.holder);
     shapes::blank(&mut steps, holders > 1, holder_step, way.space && names_differ(later, holder));
-    let last_step = steps.len().saturating_sub(1);
     let classes = gains;
     let mut grown = Grown {
         holder,
@@ -426,8 +425,7 @@ fn describe(
         class,
         classes,
         steps,
-        // ways that read the same may have been folded
-        holder_step: holder_step.min(last_step),
+        holder_step,
         born: Born::default(),
         key,
         shape,

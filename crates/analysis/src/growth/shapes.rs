@@ -99,7 +99,9 @@ pub(super) fn steps(
         // an instance that keeps its attributes itself is such a space, too
         space |= i == 0 && (steps.len() - 1 == holder_step || graph.edge(e).kind == EdgeKind::Attr);
     }
-    Some(Way { steps, holder: holder_step, space })
+    // a step that was pushed may have taken those before it in
+    let holder = holder_step.min(steps.len().saturating_sub(1));
+    Some(Way { steps, holder, space })
 }
 
 /// From a root over the holder to an example.
